@@ -27,18 +27,18 @@ int command_check_config(int argc, char **argv)
 	}
 	if (help) {
 		(void)printf("Usage: gatehouse check-config [OPTION]...\n"
-		             "\n"
-		             "Reads the configuration as `serve` would and says what is wrong with it, without "
-		             "starting.\n"
-		             "Exit code 0: good; 2: not.\n\n");
+			     "\n"
+			     "Reads the configuration as `serve` would and says what is wrong with it, without "
+			     "starting.\n"
+			     "Exit code 0: good; 2: not.\n\n");
 		config_print_options();
 		return EXIT_DONE;
 	}
 	(void)printf("gatehouse: the configuration is good (%zu providers, %s database)\n", foundation.providers.count,
-	        secret_is_empty(foundation.config->pg_connection_url) ? "embedded" : "external");
+		secret_is_empty(foundation.config->pg_connection_url) ? "embedded" : "external");
 	for (size_t i = 0; i < foundation.providers.count; i++)
 		(void)printf("  %s: %s, type %s\n", foundation.providers.list[i]->id,
-		        foundation.providers.list[i]->display_name, foundation.providers.list[i]->type_word);
+			foundation.providers.list[i]->display_name, foundation.providers.list[i]->type_word);
 	config_free(foundation.config);
 	return EXIT_DONE;
 }
@@ -58,8 +58,8 @@ int command_migrate(int argc, char **argv)
 	}
 	if (help) {
 		(void)printf("Usage: gatehouse migrate [OPTION]...\n"
-		             "\n"
-		             "Brings the database to this binary's schema; `serve` does the same at its start.\n\n");
+			     "\n"
+			     "Brings the database to this binary's schema; `serve` does the same at its start.\n\n");
 		config_print_options();
 		return EXIT_DONE;
 	}
@@ -69,7 +69,7 @@ int command_migrate(int argc, char **argv)
 
 	if (good)
 		(void)printf("gatehouse: the database is at version %d (%d migrations applied now)\n",
-		        migrate_newest_version(), applied);
+			migrate_newest_version(), applied);
 	foundation_close(&foundation);
 	return good ? EXIT_DONE : foundation_complain(&problem);
 }
@@ -88,17 +88,17 @@ struct token_wish {
 static void print_token_help(void)
 {
 	(void)printf("Usage: gatehouse token create --user NAME [OPTION]...\n"
-	             "\n"
-	             "Makes an API token straight in the database and prints it, once. The first token of a new\n"
-	             "installation comes from here or from GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN.\n"
-	             "\n"
-	             "  --user NAME       whose token; a user who does not exist yet is made\n"
-	             "  --role ROLE       a role for a user made now; may be repeated: template-author,\n"
-	             "                    control-plane, provisioner, auditor, admin\n"
-	             "  --name TEXT       shown in the list of keys\n"
-	             "  --lifetime TIME   such as 24h; from 1m to 8760h, 720h when not given\n"
-	             "\n"
-	             "and the options that say where the database is:\n");
+		     "\n"
+		     "Makes an API token straight in the database and prints it, once. The first token of a new\n"
+		     "installation comes from here or from GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN.\n"
+		     "\n"
+		     "  --user NAME       whose token; a user who does not exist yet is made\n"
+		     "  --role ROLE       a role for a user made now; may be repeated: template-author,\n"
+		     "                    control-plane, provisioner, auditor, admin\n"
+		     "  --name TEXT       shown in the list of keys\n"
+		     "  --lifetime TIME   such as 24h; from 1m to 8760h, 720h when not given\n"
+		     "\n"
+		     "and the options that say where the database is:\n");
 	config_print_options();
 }
 
@@ -158,7 +158,7 @@ static int check_wish(struct token_wish *wish)
 }
 
 static bool find_or_make_user(struct store *store, struct arena *arena, const struct token_wish *wish,
-        struct user *ret_user, struct problem *problem)
+	struct user *ret_user, struct problem *problem)
 {
 	const struct user newcomer = {.username = wish->user, .roles = wish->roles | 1u << ROLE_MEMBER};
 	bool found = false;
@@ -183,7 +183,7 @@ static bool make_token(struct foundation *foundation, const struct token_wish *w
 
 	sha256(key.text, key.size, hash);
 	if (!find_or_make_user(foundation->store, arena, wish, &user, problem) ||
-	        !token_insert(foundation->store, arena, user.id, wish->name, hash, wish->lifetime_s, &token, problem))
+		!token_insert(foundation->store, arena, user.id, wish->name, hash, wish->lifetime_s, &token, problem))
 		return false;
 	(void)printf("%s\n", key.text);
 	return true;
@@ -218,7 +218,7 @@ static int create_token(int argc, char **argv)
 	log_setup(LOG_WARN, LOG_TEXT);
 
 	bool good = foundation_open(&foundation, CLUSTER_JOIN, &applied, &problem) &&
-	            make_token(&foundation, &wish, &problem);
+		    make_token(&foundation, &wish, &problem);
 
 	foundation_close(&foundation);
 	return good ? EXIT_DONE : foundation_complain(&problem);

@@ -26,7 +26,7 @@ static void check_tls(const struct config *config, struct config_complaints *com
 	if (config->tls_cert_file[0] == '\0' || server_tls_is_available())
 		return;
 	config_complain(complaints, "tls_cert_file", "tls_cert_file",
-	        "this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?); put a proxy in front instead");
+		"this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?); put a proxy in front instead");
 }
 
 static void print_complaints(const struct config_complaints *complaints)
@@ -60,9 +60,9 @@ static bool open_cluster(struct foundation *foundation, enum cluster_use use, st
 	}
 	if (use == CLUSTER_OWN)
 		return embedded_start(config->state_dir, foundation->arena, &foundation->embedded,
-		        &foundation->connection_url, problem);
+			&foundation->connection_url, problem);
 	return embedded_join(
-	        config->state_dir, foundation->arena, &foundation->embedded, &foundation->connection_url, problem);
+		config->state_dir, foundation->arena, &foundation->embedded, &foundation->connection_url, problem);
 }
 
 static bool open_vault(struct foundation *foundation, struct problem *problem)
@@ -72,7 +72,7 @@ static bool open_vault(struct foundation *foundation, struct problem *problem)
 	bool embedded = secret_is_empty(config->pg_connection_url);
 
 	if (secret_is_empty(keys) && embedded && !config->allow_cleartext_tokens &&
-	        !vault_key_file(config->state_dir, true, foundation->arena, &keys, problem))
+		!vault_key_file(config->state_dir, true, foundation->arena, &keys, problem))
 		return false;
 	return vault_open(keys, &foundation->vault, problem);
 }
@@ -81,12 +81,12 @@ static bool open_store(struct foundation *foundation, struct problem *problem)
 {
 	const struct config *config = foundation->config;
 	const struct store_options options = {.connection_url = foundation->connection_url,
-	        .prepare = config->pg_prepare,
-	        .connections = (size_t)config->pg_connections,
-	        .vault = foundation->vault};
+		.prepare = config->pg_prepare,
+		.connections = (size_t)config->pg_connections,
+		.vault = foundation->vault};
 
 	if (!store_open(&options, &foundation->store, problem) ||
-	        !vault_check(foundation->vault, foundation->store, problem))
+		!vault_check(foundation->vault, foundation->store, problem))
 		return false;
 	if (secret_is_empty(config->bootstrap_admin_token))
 		return true;

@@ -33,7 +33,7 @@ MUST_CHECK bool foundation_load(struct foundation *foundation, int argc, char **
 /* Embedded cluster or server, migrations, keys, store and bootstrap administrator. *ret_applied: migrations that ran.
  */
 MUST_CHECK bool foundation_open(
-        struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem);
+	struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem);
 
 /* Closes what was opened; writes what is queued; stops a cluster of ours. */
 void foundation_close(struct foundation *foundation);

@@ -12,24 +12,24 @@ static const struct subcommand {
 	const char *summary;
 	int (*run)(int argc, char **argv);
 } SUBCOMMANDS[] = {
-        {"serve", "run the service", command_serve},
-        {"check-config", "say what is wrong with the configuration, without starting", command_check_config},
-        {"migrate", "bring the database to this binary's schema", command_migrate},
-        {"token", "`token create` makes an API token for a user", command_token},
+	{"serve", "run the service", command_serve},
+	{"check-config", "say what is wrong with the configuration, without starting", command_check_config},
+	{"migrate", "bring the database to this binary's schema", command_migrate},
+	{"token", "`token create` makes an API token for a user", command_token},
 };
 
 static void print_help(FILE *out)
 {
 	(void)fprintf(out, "Gatehouse lets a workspace be created only when its owner has connected the accounts its "
-	                   "template needs.\n"
-	                   "\n"
-	                   "Usage: gatehouse SUBCOMMAND [OPTION]...\n"
-	                   "\n");
+			   "template needs.\n"
+			   "\n"
+			   "Usage: gatehouse SUBCOMMAND [OPTION]...\n"
+			   "\n");
 	for (size_t i = 0; i < COUNT_OF(SUBCOMMANDS); i++)
 		(void)fprintf(out, "  %-14s%s\n", SUBCOMMANDS[i].name, SUBCOMMANDS[i].summary);
 	(void)fprintf(out, "\n`gatehouse SUBCOMMAND --help` explains its options. `gatehouse --version` says which "
-	                   "this is.\n"
-	                   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n");
+			   "this is.\n"
+			   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n");
 }
 
 int main(int argc, char **argv)

@@ -54,16 +54,16 @@ static bool start_listeners(struct serving *serving, struct problem *problem)
 {
 	const struct config *config = serving->foundation.config;
 	const struct server_options api = {.address = config->http_address,
-	        .threads = config->http_threads,
-	        .tls_cert_file = config->tls_cert_file,
-	        .tls_key_file = config->tls_key_file,
-	        .routes = ROUTES_API,
-	        .route_count = ROUTES_API_COUNT};
+		.threads = config->http_threads,
+		.tls_cert_file = config->tls_cert_file,
+		.tls_key_file = config->tls_key_file,
+		.routes = ROUTES_API,
+		.route_count = ROUTES_API_COUNT};
 	const struct server_options admin = {.address = config->admin_address,
-	        .threads = ADMIN_THREADS,
-	        .routes = ROUTES_ADMIN,
-	        .route_count = ROUTES_ADMIN_COUNT,
-	        .quiet = true};
+		.threads = ADMIN_THREADS,
+		.routes = ROUTES_ADMIN,
+		.route_count = ROUTES_ADMIN_COUNT,
+		.quiet = true};
 
 	if (!server_start(&api, &serving->api, problem))
 		return false;
@@ -81,8 +81,8 @@ static const char *find_access_url(struct serving *serving)
 	if (config->access_url[0] != '\0')
 		return config->access_url;
 	return arena_printf(serving->foundation.arena, "%s://%.*s:%d",
-	        config->tls_cert_file[0] != '\0' ? "https" : "http", any ? (int)strlen("127.0.0.1") : host_size,
-	        any ? "127.0.0.1" : config->http_address, server_port(serving->api));
+		config->tls_cert_file[0] != '\0' ? "https" : "http", any ? (int)strlen("127.0.0.1") : host_size,
+		any ? "127.0.0.1" : config->http_address, server_port(serving->api));
 }
 
 static void connect_parts(struct serving *serving)
@@ -107,10 +107,10 @@ static void announce(const struct serving *serving)
 	(void)printf("gatehouse: listening on %s\n", serving->service.access_url);
 	(void)fflush(stdout);
 	log_event(LOG_INFO, "listening", log_string("access_url", serving->service.access_url),
-	        log_string("http_address", serving->foundation.config->http_address),
-	        log_number("http_port", server_port(serving->api)),
-	        log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
-	        log_number("providers", (int64_t)serving->engine.providers.count));
+		log_string("http_address", serving->foundation.config->http_address),
+		log_number("http_port", server_port(serving->api)),
+		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
+		log_number("providers", (int64_t)serving->engine.providers.count));
 }
 
 static void wait_for_signal(const struct serving *serving)
@@ -126,7 +126,7 @@ static void stop(struct serving *serving)
 {
 	if (serving->api != NULL && serving->foundation.config != NULL)
 		server_drain(
-		        serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
+			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
 	server_stop(serving->api);
 	server_stop(serving->admin);
 	http_client_free(serving->engine.http);
@@ -169,12 +169,12 @@ static int run(struct serving *serving)
 static void print_help(void)
 {
 	(void)printf("Usage: gatehouse serve [OPTION]...\n"
-	             "\n"
-	             "Runs the service until SIGTERM or SIGINT. Prints one line when it is ready:\n"
-	             "  gatehouse: listening on <access url>\n"
-	             "Without a database it runs a PostgreSQL of its own in the state directory.\n"
-	             "\n"
-	             "Options, each also a variable and a key of the YAML file (flag over variable over file):\n");
+		     "\n"
+		     "Runs the service until SIGTERM or SIGINT. Prints one line when it is ready:\n"
+		     "  gatehouse: listening on <access url>\n"
+		     "Without a database it runs a PostgreSQL of its own in the state directory.\n"
+		     "\n"
+		     "Options, each also a variable and a key of the YAML file (flag over variable over file):\n");
 	config_print_options();
 }
 
