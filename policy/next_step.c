@@ -34,7 +34,10 @@ static int64_t life_wanted_ms(const struct link_facts *facts, const struct provi
 {
 	if (facts->issued_at_ms <= 0 || facts->issued_at_ms >= facts->expires_at_ms)
 		return rules->min_valid_ms;
-	int64_t half_life_ms = (facts->expires_at_ms - facts->issued_at_ms) / 2;
+
+	/* Rounded up: less than the half of an odd number is less than the next whole one. */
+	int64_t life_ms = facts->expires_at_ms - facts->issued_at_ms;
+	int64_t half_life_ms = life_ms - life_ms / 2;
 	return half_life_ms < rules->min_valid_ms ? half_life_ms : rules->min_valid_ms;
 }
 
