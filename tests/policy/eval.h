@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "must_check.h"
+
 /* The moment in which every case happens; times in the files are told relative to it. */
 #define EVAL_NOW_MS INT64_C(1800000000000)
 
@@ -34,8 +36,20 @@ struct suite {
 	void (*run)(const struct value *values, size_t count);
 };
 
-extern const struct suite eval_suites[];
-extern const size_t eval_suite_count;
+extern const struct suite next_step_suite, judge_validation_suite, judge_refresh_suite;
+extern const struct suite finding_suite, decide_suite, enforcement_suite;
+extern const struct suite access_suite, access_set_suite;
+extern const struct suite requirements_suite, names_suite, reasons_suite, words_suite;
+
+/* How a suite's file writes its columns and itself. */
+#define WORDS(column_name, list) {.name = column_name, .parse = parse_word, .words = list, .word_count = COUNT_OF(list)}
+#define ONE_OF(column_name, ...)                                                                                       \
+	{.name = column_name, .parse = parse_word, .words = (const char *const[]){__VA_ARGS__},                        \
+		.word_count = COUNT_OF(((const char *const[]){__VA_ARGS__}))}
+#define COLUMN(column_name, how) {.name = column_name, .parse = how}
+#define SUITE(suite_name, repeats)                                                                                     \
+	{.name = #suite_name, .columns = suite_name##_columns, .column_count = COUNT_OF(suite_name##_columns),         \
+		.last_repeats = repeats, .run = run_##suite_name}
 
 /* One of the column's words. "-" stands for the empty word. */
 bool parse_word(const struct column *column, const char *text, struct value *ret_value);

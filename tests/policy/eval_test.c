@@ -33,6 +33,21 @@ struct reader {
 	size_t case_count;
 };
 
+static const struct suite *const suites[] = {
+	&next_step_suite,
+	&judge_validation_suite,
+	&judge_refresh_suite,
+	&finding_suite,
+	&decide_suite,
+	&enforcement_suite,
+	&access_suite,
+	&access_set_suite,
+	&requirements_suite,
+	&names_suite,
+	&reasons_suite,
+	&words_suite,
+};
+
 static struct eval_case cases[CASES_MAX];
 static struct CMUnitTest tests[CASES_MAX];
 
@@ -183,9 +198,9 @@ static const struct suite *find_suite(const char *file_name)
 {
 	size_t length = strcspn(file_name, ".");
 
-	for (size_t i = 0; i < eval_suite_count; i++)
-		if (strlen(eval_suites[i].name) == length && strncmp(eval_suites[i].name, file_name, length) == 0)
-			return &eval_suites[i];
+	for (size_t i = 0; i < COUNT_OF(suites); i++)
+		if (strlen(suites[i]->name) == length && strncmp(suites[i]->name, file_name, length) == 0)
+			return suites[i];
 	return NULL;
 }
 
@@ -200,7 +215,7 @@ int main(int argument_count, char **arguments)
 	struct reader reader = {.path = arguments[1], .file_name = slash != NULL ? slash + 1 : arguments[1]};
 	reader.suite = find_suite(reader.file_name);
 	if (reader.suite == NULL) {
-		complain(&reader, "no suite in eval_suites.c has the name of", reader.file_name);
+		complain(&reader, "no suite in eval_test.c has the name of", reader.file_name);
 		return EXIT_UNREADABLE;
 	}
 	if (!read_file(&reader))

@@ -76,7 +76,7 @@ bool parse_duration(const struct column *column, const char *text, struct value 
 	}
 	if (!skip_digits(&text, &ret_value->number))
 		return false;
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+	for (size_t i = 0; i < COUNT_OF(units); i++) {
 		if (strcmp(units[i].unit, text) == 0) {
 			ret_value->number *= units[i].ms;
 			return true;
@@ -92,7 +92,7 @@ bool parse_time(const struct column *column, const char *text, struct value *ret
 		int64_t ms;
 	} moments[] = {{"never", 0}, {"now", EVAL_NOW_MS}, {"min", INT64_MIN}, {"max", INT64_MAX}};
 
-	for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
+	for (size_t i = 0; i < COUNT_OF(moments); i++) {
 		if (strcmp(moments[i].word, text) == 0) {
 			ret_value->number = moments[i].ms;
 			return true;

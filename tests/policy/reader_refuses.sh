@@ -52,6 +52,6 @@ refuses 'no case at all' 2 'no case expects: deny'
 rm "$file"
 refuses 'no file' 2 'cannot be opened'
 file=$folder/unheard_of.eval
-refuses 'a file without a suite' 2 'no suite in eval_suites.c'
+refuses 'a file without a suite' 2 'no suite in eval_test.c'
 
 [ "$failures" -eq 0 ]
