@@ -27,6 +27,12 @@
 
 #define REQUEST_ID_BYTES_MAX 128
 
+/* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
+#define IDENTITY_CACHE_MS 2000
+
+/* The decision log's queue of refusals: at 300 bytes a row under 3 MiB; a full one drops and counts. */
+#define DECISION_QUEUE_MAX 8192
+
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
 /* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion small. */
