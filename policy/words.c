@@ -147,8 +147,7 @@ static const char *const reason_sentences[] = {
 	[REASON_TOKEN_REVOKED] = "The provider says the connection is no longer valid; connect the account again.",
 	[REASON_REFRESH_IN_PROGRESS] = "The connection is being renewed just now; try again in a moment.",
 	[REASON_PROVIDER_UNAVAILABLE] = "The provider does not answer; the connection is kept, try again later.",
-	[REASON_PROVIDER_MISCONFIGURED] = "The provider refuses this service; an operator must correct its client "
-					  "credentials.",
+	[REASON_PROVIDER_MISCONFIGURED] = "The provider refuses this service itself; an operator must correct that.",
 	[REASON_DECRYPTION_FAILED] = "The stored connection cannot be opened; an operator must restore its key.",
 };
 
