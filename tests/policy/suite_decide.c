@@ -14,7 +14,6 @@
 #define WORD(name, word) word,
 #define REASON_WORD(name, word, verdict, fixable_by) word,
 
-static const char *const reasons[] = {REASON_LIST(REASON_WORD)};
 static const char *const reasons_or_none[] = {REASON_LIST(REASON_WORD) ""};
 static const char *const outcomes[] = {OUTCOME_LIST(WORD)};
 static const char *const enforcements[] = {ENFORCEMENT_LIST(WORD)};
@@ -25,7 +24,7 @@ static const char *const fail_modes[] = {FAIL_MODE_LIST(WORD) "unknown"};
 #undef REASON_WORD
 
 static const struct column finding_columns[] = {
-	WORDS("found", reasons),
+	WORDS("found", reasons_or_none),
 	ONE_OF("effect", "passes", "warns", "blocks"),
 	COLUMN("wait_s", parse_number),
 	WORDS("reason", reasons_or_none),
@@ -44,6 +43,11 @@ static const char *effect_of(const struct finding *finding)
 	if (finding->blocks)
 		return "blocks";
 	return finding->warns ? "warns" : "passes";
+}
+
+static const char *reason_or_none(enum reason reason)
+{
+	return reason == REASON_COUNT ? "-" : reason_word(reason);
 }
 
 static void run_finding(const struct value *values, size_t count)
@@ -65,7 +69,7 @@ static void run_finding(const struct value *values, size_t count)
 	assert_int_equal(decision.finding_count, 1);
 	assert_ptr_equal(decision.findings[0].requirement, &requirement);
 	assert_int_equal(decision.findings[0].enforcement, judged.enforcement);
-	assert_string_equal(reason_word(decision.findings[0].reason), values[0].text);
+	assert_string_equal(reason_or_none(decision.findings[0].reason), values[0].text);
 	assert_string_equal(effect_of(&decision.findings[0]), values[1].text);
 	assert_int_equal(decision.findings[0].retry_after_s, values[2].number);
 	assert_true((decision.outcome == OUTCOME_ALLOWED) == !decision.findings[0].blocks);
