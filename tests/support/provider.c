@@ -287,10 +287,12 @@ static int serve(const struct options *options, const sigset_t *signals)
 {
 	char address[256];
 	listen_address_read(options->listen, address, sizeof(address));
+	route_close_doors();
 	struct mg_context *server = server_start(options, address);
 	if (!server)
 		return EXIT_FAILURE;
 	base_url_set(server, options, address);
+	route_open_doors();
 	bool told = !options->url_file || url_file_write(options->url_file);
 	if (told) {
 		int signal_number = 0;

@@ -54,7 +54,7 @@ struct exchange {
 	long at_ms;
 };
 
-/* Where this process is reached: scheme, host and port, no slash at the end. Set once before the first request. */
+/* Where this process is reached: scheme, host and port, no slash at the end. Set once, before the doors open. */
 extern char exchange_base_url[256];
 
 /* Reads query and body; false after having put a refusal into the answer. */
