@@ -7,7 +7,7 @@
 #include "server_slow.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
