@@ -94,4 +94,9 @@
 #define BROWSER_SESSION_LIFETIME_S 1800		/* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900		/* one visit to the provider's authorization page */
 
+/* --- metrics ----------------------------------------------------------------------------------------------------- */
+
+/* Series of one metric: the largest, requests to PROVIDERS_MAX providers by purpose and result, has about 3000. */
+#define METRIC_SERIES_MAX 4096
+
 #endif
