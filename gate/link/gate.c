@@ -63,11 +63,24 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 	return true;
 }
 
+/* How old a noted confirmation of this provider may be where it is read; 0: nobody reads it, so none is written. */
+static int64_t note_use_ms(const struct gate_question *question, const struct provider *provider)
+{
+	int64_t use_ms = provider->gate_max_age_ms;
+
+	if (question->preflight && provider->preflight_max_age_ms > use_ms)
+		use_ms = provider->preflight_max_age_ms;
+	if (provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD && use_ms == 0)
+		use_ms = provider->last_known_good_max_age_ms;
+	return use_ms;
+}
+
 static void fill_settling(
 	const struct gate_question *question, const struct provider *provider, size_t tag, struct settling *settling)
 {
 	settling->provider = provider;
 	settling->tag = tag;
+	settling->note_use_ms = note_use_ms(question, provider);
 	settling->rules = (struct provider_rules){
 		.validates = *provider->validate_url != '\0',
 		.refreshes = false,
@@ -126,25 +139,11 @@ static void settle_all(struct evaluation *evaluation)
 
 /* --- noting confirmations ------------------------------------------------------------------------------------------ */
 
-/* How old a noted confirmation of this provider may be where it is read; 0: nobody reads it, so none is written. */
-static int64_t note_use_ms(const struct gate_question *question, const struct provider *provider)
+static bool is_worth_noting(const struct settling *settling)
 {
-	int64_t use_ms = provider->gate_max_age_ms;
-
-	if (question->preflight && provider->preflight_max_age_ms > use_ms)
-		use_ms = provider->preflight_max_age_ms;
-	if (provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD && use_ms == 0)
-		use_ms = provider->last_known_good_max_age_ms;
-	return use_ms;
-}
-
-static bool is_worth_noting(const struct gate_question *question, const struct settling *settling)
-{
-	int64_t use_ms = note_use_ms(question, settling->provider);
-
-	if (!settling->confirmed || use_ms == 0)
+	if (!settling->confirmed || settling->note_use_ms == 0)
 		return false;
-	return clock_now_ms() - settling->facts.last_valid_at_ms >= use_ms / NOTE_AGAIN_DIVISOR;
+	return clock_now_ms() - settling->facts.last_valid_at_ms >= settling->note_use_ms / NOTE_AGAIN_DIVISOR;
 }
 
 /* Best effort: without the note the provider is asked once more. */
@@ -155,7 +154,7 @@ static void note_confirmations(const struct evaluation *evaluation)
 	for (size_t i = 0; i < evaluation->settling_count; i++) {
 		const struct settling *settling = &evaluation->settlings[i];
 
-		if (!is_worth_noting(evaluation->question, settling))
+		if (!is_worth_noting(settling))
 			continue;
 		if (!link_note_valid(evaluation->scope.engine->store, evaluation->scope.owner_id,
 			    settling->provider->id, settling->link.generation, settling->account, &problem))

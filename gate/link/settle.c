@@ -118,7 +118,7 @@ static unsigned read_retry_after_s(const char *text)
 	return seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
 }
 
-/* Who the account is, is kept only where the confirmation is noted (gate.c), and only github says. */
+/* Whose account it is, is kept beside the confirmation, and only github says. */
 static void note_account(struct settle_scope *scope, struct settling *settling, const struct http_answer *answer)
 {
 	struct provider_user user;
@@ -136,7 +136,7 @@ void settle_take_answer(struct settle_scope *scope, struct settling *settling)
 	settling->confirmed = settling->progress.validation == VALIDATION_CONFIRMED;
 	settling->retry_after_s = read_retry_after_s(answer.retry_after);
 	settling->provider_status = answer.status;
-	if (settling->confirmed)
+	if (settling->confirmed && settling->note_use_ms > 0)
 		note_account(scope, settling, &answer);
 	if (answer.failure != NULL)
 		log_event(LOG_WARN, "provider not reached", log_string("provider", settling->provider->id),

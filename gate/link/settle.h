@@ -27,6 +27,7 @@ struct settling {
 	struct http_call *call;		/* under way; NULL when settled */
 	bool settled;
 	enum reason reason;
+	int64_t note_use_ms;		/* how old a noted confirmation is read; 0: by nobody, so none is noted */
 	bool confirmed;			/* the provider said so within this evaluation */
 	const char *account;		/* whom the provider named; NULL: not said */
 	unsigned retry_after_s;
