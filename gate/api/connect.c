@@ -34,7 +34,7 @@ static bool session_required(struct problem *problem, const char *why)
 {
 	(void)problem_set(problem, PROBLEM_SESSION_REQUIRED, "%s", why);
 	return problem_detail(problem, "Ask for a new link where this one came from, and open it once, in this "
-	                               "browser.");
+				       "browser.");
 }
 
 static bool check_session(const struct browser_session *session, const char *provider_id, struct problem *problem)
@@ -49,7 +49,7 @@ static bool check_session(const struct browser_session *session, const char *pro
 }
 
 static bool find_session(const struct request *request, struct secret token, struct browser_session *ret_session,
-        struct problem *problem)
+	struct problem *problem)
 {
 	uint8_t hash[SHA256_BYTES];
 	bool found = false;
@@ -63,7 +63,7 @@ static bool find_session(const struct request *request, struct secret token, str
 }
 
 static bool find_cookie_session(
-        const struct request *request, struct browser_session *ret_session, struct problem *problem)
+	const struct request *request, struct browser_session *ret_session, struct problem *problem)
 {
 	const char *cookie = request_cookie(request, SESSION_COOKIE);
 
@@ -74,7 +74,7 @@ static bool find_cookie_session(
 
 /* Spends the ticket; a new session each time, so that nobody can plant one in another's browser and wait. */
 static bool redeem_ticket(const struct request *request, const char *ticket, struct reply *reply,
-        struct browser_session *ret_session, struct problem *problem)
+	struct browser_session *ret_session, struct problem *problem)
 {
 	struct secret token = secret_random(request->arena, "");
 	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
@@ -85,13 +85,13 @@ static bool redeem_ticket(const struct request *request, const char *ticket, str
 	sha256(ticket, strlen(ticket), ticket_hash);
 	sha256(token.text, token.size, session_hash);
 	if (!ticket_redeem(request->service->store, request->arena, ticket_hash, request_parameter(request, "provider"),
-	            session_hash, &found, problem))
+		    session_hash, &found, problem))
 		return false;
 	if (!found)
 		return session_required(problem, "This link has been used, or is too old.");
 	reply_add_header(reply, "Set-Cookie",
-	        arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-	                SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
+		arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
 	return find_session(request, token, ret_session, problem);
 }
 
@@ -99,7 +99,7 @@ static bool redeem_ticket(const struct request *request, const char *ticket, str
 
 /* A fresh state and verifier for one visit to the provider. */
 static bool send_to_provider(const struct request *request, const struct browser_session *session,
-        struct provider *provider, const char *redirect, struct reply *reply, struct problem *problem)
+	struct provider *provider, const char *redirect, struct reply *reply, struct problem *problem)
 {
 	struct engine *engine = request->service->engine;
 	struct secret state = secret_random(request->arena, "");
@@ -130,18 +130,18 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 	if (!subject_check_redirect(redirect, problem))
 		return false;
 	if (ticket != NULL ? !redeem_ticket(request, ticket, reply, &session, problem)
-	                   : !find_cookie_session(request, &session, problem))
+			   : !find_cookie_session(request, &session, problem))
 		return false;
 	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
 	return send_to_provider(
-	        request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
+		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
 }
 
 static bool state_invalid(struct problem *problem)
 {
 	(void)problem_set(
-	        problem, PROBLEM_STATE_INVALID, "This answer of the provider does not belong to this browser.");
+		problem, PROBLEM_STATE_INVALID, "This answer of the provider does not belong to this browser.");
 	return problem_detail(problem, "It was used already, is too old, or was started elsewhere. Start again.");
 }
 
@@ -174,11 +174,11 @@ static bool check_provider_answer(const struct request *request, struct secret *
 	}
 	(void)problem_set(problem, PROBLEM_PROVIDER_REFUSED, "The provider did not connect the account.");
 	return problem_detail(problem, "It said: %s. Nothing was stored; start again when you want to.",
-	        error != NULL ? error_word(error) : "nothing at all");
+		error != NULL ? error_word(error) : "nothing at all");
 }
 
 static bool take_state(const struct request *request, const struct browser_session *session,
-        const struct provider *provider, struct oauth_state *ret_state, struct problem *problem)
+	const struct provider *provider, struct oauth_state *ret_state, struct problem *problem)
 {
 	const char *state = request_query(request, "state");
 	uint8_t hash[SHA256_BYTES];
@@ -197,7 +197,7 @@ static bool take_state(const struct request *request, const struct browser_sessi
 /* A token that was granted is saved before anything else is done with it, and waits for a database that is away: the
  * code it was granted for is spent. */
 static bool save_link(const struct request *request, const struct link_tokens *tokens, int64_t *ret_generation,
-        struct problem *problem)
+	struct problem *problem)
 {
 	struct deadline deadline = deadline_in_ms(SAVE_PATIENCE_MS);
 
@@ -211,25 +211,25 @@ static bool save_link(const struct request *request, const struct link_tokens *t
 
 /* Learns whose account it is. That this fails takes nothing back: the link is saved. */
 static const char *learn_account(const struct request *request, const struct provider *provider,
-        const struct link_tokens *tokens, int64_t generation)
+	const struct link_tokens *tokens, int64_t generation)
 {
 	struct provider_user user = {.login = ""};
 	struct app_installation *installations = NULL;
 	size_t installation_count = 0;
 	struct problem problem;
 	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
-	        request->arena, &user, &installation_count, &installations);
+		request->arena, &user, &installation_count, &installations);
 	const char *account = user.login[0] != '\0' ? user.login : NULL;
 
 	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
-	                                                  tokens->provider_id, generation, account, &problem))
+							  tokens->provider_id, generation, account, &problem))
 		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),
-		        log_string("provider", provider->id));
+			log_string("provider", provider->id));
 	return account;
 }
 
 static void tell_success(
-        const struct request *request, const struct provider *provider, const char *account, struct reply *reply)
+	const struct request *request, const struct provider *provider, const char *account, struct reply *reply)
 {
 	struct arena *arena = request->arena;
 
@@ -243,10 +243,10 @@ static void tell_success(
 		return;
 	}
 	reply_html(reply, 200,
-	        page_message(arena, arena_printf(arena, "%s is connected", provider->display_name),
-	                account != NULL ? arena_printf(arena, "Your account %s is connected now.", account)
-	                                : "Your account is connected now.",
-	                "You can close this window and go on where you were."));
+		page_message(arena, arena_printf(arena, "%s is connected", provider->display_name),
+			account != NULL ? arena_printf(arena, "Your account %s is connected now.", account)
+					: "Your account is connected now.",
+			"You can close this window and go on where you were."));
 }
 
 static bool finish(const struct request *request, struct reply *reply, struct problem *problem)
@@ -260,24 +260,24 @@ static bool finish(const struct request *request, struct reply *reply, struct pr
 	int64_t generation = 0;
 
 	if (!find_cookie_session(request, &session, problem) ||
-	        !engine_find_provider(
-	                request->service->engine, request_parameter(request, "provider"), &provider, problem) ||
-	        !take_state(request, &session, provider, &state, problem) ||
-	        !check_provider_answer(request, &code, problem) || !provider_discover(engine, provider, problem) ||
-	        !oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
+		!engine_find_provider(
+			request->service->engine, request_parameter(request, "provider"), &provider, problem) ||
+		!take_state(request, &session, provider, &state, problem) ||
+		!check_provider_answer(request, &code, problem) || !provider_discover(engine, provider, problem) ||
+		!oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
 		return false;
 
 	const struct link_tokens tokens = {.owner_id = session.user.id,
-	        .provider_id = provider->id,
-	        .access_token = grant.access_token,
-	        .refresh_token = grant.refresh_token,
-	        .extras = grant.extras,
-	        .expires_at_ms = grant.expires_at_ms};
+		.provider_id = provider->id,
+		.access_token = grant.access_token,
+		.refresh_token = grant.refresh_token,
+		.extras = grant.extras,
+		.expires_at_ms = grant.expires_at_ms};
 	const struct audit_row audit = {.request_id = request->id,
-	        .action = "link.create",
-	        .initiator_id = session.user.id,
-	        .subject_user_id = session.user.id,
-	        .subject = provider->id};
+		.action = "link.create",
+		.initiator_id = session.user.id,
+		.subject_user_id = session.user.id,
+		.subject = provider->id};
 
 	if (!save_link(request, &tokens, &generation, problem))
 		return false;
@@ -314,7 +314,7 @@ static bool tell_problem(const struct request *request, struct reply *reply, con
 	if (problem->retry_after_s > 0)
 		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%u", problem->retry_after_s));
 	reply_html(reply, problem_status(problem->kind),
-	        page_message(request->arena, "This did not work", problem->message, note));
+		page_message(request->arena, "This did not work", problem->message, note));
 	return true;
 }
 

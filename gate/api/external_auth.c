@@ -38,13 +38,13 @@ static void add_providers(struct json *root, const struct engine *engine, struct
 
 /* finding NULL: the provider is no longer configured, so nobody can be asked. */
 static void push_link(
-        struct json *list, const struct link *link, const struct gate_finding *finding, struct arena *arena)
+	struct json *list, const struct link *link, const struct gate_finding *finding, struct arena *arena)
 {
 	struct json *entry = json_push_object(list);
 	bool good = finding != NULL && reason_verdict(finding->finding.reason) == VERDICT_OK;
 	const char *wrong = finding == NULL ? "This provider is no longer configured; disconnect it, or ask the "
-	                                      "operator."
-	                                    : reason_sentence(finding->finding.reason);
+					      "operator."
+					    : reason_sentence(finding->finding.reason);
 
 	json_add_string(entry, "provider_id", link->provider_id);
 	json_add_string(entry, "created_at", clock_rfc3339(arena, link->created_at_ms));
@@ -67,7 +67,7 @@ static const struct gate_finding *find_finding(const struct gate_answer *answer,
 
 /* Judges up to REQUIREMENTS_MAX links at once, as optional requirements: none of them blocks anything. */
 static bool judge_links(const struct request *request, const struct link *links, size_t count,
-        struct gate_answer *ret_answer, struct problem *problem)
+	struct gate_answer *ret_answer, struct problem *problem)
 {
 	struct engine *engine = request->service->engine;
 	struct requirements *wanted = arena_alloc(request->arena, sizeof(*wanted));
@@ -78,13 +78,13 @@ static bool judge_links(const struct request *request, const struct link *links,
 	}
 
 	const struct gate_question question = {.owner_id = links[0].owner_id,
-	        .requirements = wanted,
-	        .link_count = count,
-	        .links = links,
-	        .moment = "preflight",
-	        .ask_optional = true,
-	        .preflight = true,
-	        .timeout_ms = engine->gate_timeout_ms};
+		.requirements = wanted,
+		.link_count = count,
+		.links = links,
+		.moment = "preflight",
+		.ask_optional = true,
+		.preflight = true,
+		.timeout_ms = engine->gate_timeout_ms};
 
 	return gate_evaluate(engine, &question, request->arena, ret_answer, problem);
 }
@@ -174,19 +174,19 @@ bool api_external_auth_get(const struct request *request, struct reply *reply, s
 	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
 	if (!link_find(request->service->store, request->arena, request->caller.user_id, provider->id, &linked, &link,
-	            problem))
+		    problem))
 		return false;
 
 	bool asks = linked && is_askable(&link);
 
 	if (asks)
 		validation = validate_token(engine, provider, link.access_token, request->arena, &user,
-		        &installation_count, &installations);
+			&installation_count, &installations);
 
 	struct json *root = json_new_object();
 
 	json_add_bool(root, "authenticated",
-	        asks && validation != VALIDATION_REJECTED && validation != VALIDATION_UNAVAILABLE);
+		asks && validation != VALIDATION_REJECTED && validation != VALIDATION_UNAVAILABLE);
 	json_add_bool(root, "device", provider->device_flow);
 	json_add_string(root, "display_name", provider->display_name);
 	json_add_bool(root, "supports_revocation", revoke_is_supported(provider));
@@ -201,7 +201,7 @@ bool api_external_auth_get(const struct request *request, struct reply *reply, s
 	json_add_bool(root, "app_installable", installations != NULL);
 	add_installations(root, installations, installation_count);
 	json_add_string(
-	        root, "app_install_url", provider->app_install_url[0] != '\0' ? provider->app_install_url : NULL);
+		root, "app_install_url", provider->app_install_url[0] != '\0' ? provider->app_install_url : NULL);
 	reply_json(reply, 200, root);
 	return true;
 }
@@ -235,16 +235,16 @@ static bool read_import(const struct request *request, struct link_tokens *ret_t
 	const char *refresh_token = NULL;
 	const char *expires_at = NULL;
 	const struct json_field fields[] = {
-	        {.name = "access_token",
-	                .type = JSON_STRING,
-	                .target = &access_token,
-	                .required = true,
-	                .bytes_max = PROVIDER_TOKEN_BYTES_MAX},
-	        {.name = "refresh_token",
-	                .type = JSON_STRING,
-	                .target = &refresh_token,
-	                .bytes_max = PROVIDER_TOKEN_BYTES_MAX},
-	        {.name = "expires_at", .type = JSON_STRING, .target = &expires_at},
+		{.name = "access_token",
+			.type = JSON_STRING,
+			.target = &access_token,
+			.required = true,
+			.bytes_max = PROVIDER_TOKEN_BYTES_MAX},
+		{.name = "refresh_token",
+			.type = JSON_STRING,
+			.target = &refresh_token,
+			.bytes_max = PROVIDER_TOKEN_BYTES_MAX},
+		{.name = "expires_at", .type = JSON_STRING, .target = &expires_at},
 	};
 	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 
@@ -252,7 +252,7 @@ static bool read_import(const struct request *request, struct link_tokens *ret_t
 	good = read_token("refresh_token", refresh_token, &ret_tokens->refresh_token, problem) && good;
 	if (expires_at != NULL && !clock_parse_rfc3339(expires_at, &ret_tokens->expires_at_ms))
 		good = problem_add_violation(
-		        problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
+			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
 	return good;
 }
 
@@ -263,8 +263,8 @@ bool api_external_auth_import(const struct request *request, struct reply *reply
 	struct user user;
 
 	if (!read_import(request, &tokens, problem) || !subject_find(request, ACTION_LINK_IMPORT, &user, problem) ||
-	        !engine_find_provider(
-	                request->service->engine, request_parameter(request, "provider"), &provider, problem))
+		!engine_find_provider(
+			request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
 	tokens.owner_id = user.id;
 	tokens.provider_id = provider->id;
@@ -288,7 +288,7 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 	bool revoked = false;
 
 	if (name_is_provider_id(id) && !link_delete(request->service->store, request->arena, request->caller.user_id,
-	                                       id, &found, &link, problem))
+					       id, &found, &link, problem))
 		return false;
 	if (!found)
 		return problem_set(problem, PROBLEM_NOT_FOUND, "You have not connected this provider.");
@@ -298,7 +298,7 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 		return false;
 	if (provider != NULL && revoke_is_supported(provider) && link.readable)
 		revoked =
-		        revoke_tokens(engine, provider, link.access_token, link.refresh_token, request->arena, &wrong);
+			revoke_tokens(engine, provider, link.access_token, link.refresh_token, request->arena, &wrong);
 
 	struct json *root = json_new_object();
 

@@ -11,7 +11,7 @@
 static bool link_url_not_allowed(struct problem *problem)
 {
 	(void)problem_set(problem, PROBLEM_LINK_URL_NOT_ALLOWED,
-	        "Only the owner, or the control plane for them, may ask for this URL.");
+		"Only the owner, or the control plane for them, may ask for this URL.");
 	return problem_detail(problem, "Who opens it connects their own account: let the owner ask for it themselves.");
 }
 
@@ -27,7 +27,7 @@ static bool find_owner_reference(const struct request *request, const char **ret
 
 /* A control plane need not copy its users here first: a lawful name nobody has is made a user (contract section 7). */
 static bool find_or_make_owner(
-        const struct request *request, const char *reference, struct user *ret_user, struct problem *problem)
+	const struct request *request, const char *reference, struct user *ret_user, struct problem *problem)
 {
 	struct store *store = request->service->store;
 	const struct user newcomer = {.username = reference, .roles = 1u << ROLE_MEMBER};
@@ -50,7 +50,7 @@ bool api_link_url_create(const struct request *request, struct reply *reply, str
 	struct arena *arena = request->arena;
 	const char *redirect = NULL;
 	const struct json_field fields[] = {
-	        {.name = "redirect", .type = JSON_STRING, .target = &redirect, .bytes_max = REDIRECT_BYTES_MAX},
+		{.name = "redirect", .type = JSON_STRING, .target = &redirect, .bytes_max = REDIRECT_BYTES_MAX},
 	};
 	const char *reference = NULL;
 	struct provider *provider = NULL;
@@ -59,10 +59,10 @@ bool api_link_url_create(const struct request *request, struct reply *reply, str
 	int64_t expires_at_ms = 0;
 
 	if (!json_read_fields(request->json, fields, COUNT_OF(fields), arena, problem) ||
-	        !subject_check_redirect(redirect, problem) || !find_owner_reference(request, &reference, problem) ||
-	        !engine_find_provider(
-	                request->service->engine, request_parameter(request, "provider"), &provider, problem) ||
-	        !find_or_make_owner(request, reference, &owner, problem))
+		!subject_check_redirect(redirect, problem) || !find_owner_reference(request, &reference, problem) ||
+		!engine_find_provider(
+			request->service->engine, request_parameter(request, "provider"), &provider, problem) ||
+		!find_or_make_owner(request, reference, &owner, problem))
 		return false;
 
 	struct secret ticket = secret_random(arena, "");
@@ -74,8 +74,8 @@ bool api_link_url_create(const struct request *request, struct reply *reply, str
 	struct json *root = json_new_object();
 
 	json_add_string(root, "url",
-	        arena_printf(arena, "%s/external-auth/%s?ticket=%s", request->service->access_url, provider->id,
-	                ticket.text));
+		arena_printf(arena, "%s/external-auth/%s?ticket=%s", request->service->access_url, provider->id,
+			ticket.text));
 	json_add_string(root, "expires_at", clock_rfc3339(arena, expires_at_ms));
 	reply_json(reply, 201, root);
 	return true;

@@ -10,7 +10,7 @@
 #include "../store/workspaces.h"
 
 static bool read_facts(
-        const struct request *request, const char *owner, struct create_facts *ret_facts, struct problem *problem)
+	const struct request *request, const char *owner, struct create_facts *ret_facts, struct problem *problem)
 {
 	const struct create_question question = {.owner = owner, .version_id = request_parameter(request, "id")};
 
@@ -34,18 +34,18 @@ bool api_preflight(const struct request *request, struct reply *reply, struct pr
 	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
 
 	if (!subject_reference(request, given != NULL ? given : "me", ACTION_PREFLIGHT, &owner, problem) ||
-	        !read_facts(request, owner, &facts, problem))
+		!read_facts(request, owner, &facts, problem))
 		return false;
 
 	const struct gate_question question = {.owner_id = facts.owner.id,
-	        .requirements = &facts.version.requirements,
-	        .link_count = facts.link_count,
-	        .links = facts.links,
-	        .template_enforcement = facts.template_enforcement,
-	        .moment = "preflight",
-	        .ask_optional = true,
-	        .preflight = true,
-	        .timeout_ms = engine->gate_timeout_ms};
+		.requirements = &facts.version.requirements,
+		.link_count = facts.link_count,
+		.links = facts.links,
+		.template_enforcement = facts.template_enforcement,
+		.moment = "preflight",
+		.ask_optional = true,
+		.preflight = true,
+		.timeout_ms = engine->gate_timeout_ms};
 
 	if (!gate_evaluate(engine, &question, request->arena, answer, problem))
 		return false;

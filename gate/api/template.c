@@ -15,7 +15,7 @@ static void add_template(struct json *root, const struct template *template, str
 	json_add_string(root, "name", template->name);
 	json_add_string(root, "active_version_id", template->active_version_id);
 	json_add_string(root, "enforcement",
-	        template->enforcement == ENFORCEMENT_INHERIT ? NULL : enforcement_word(template->enforcement));
+		template->enforcement == ENFORCEMENT_INHERIT ? NULL : enforcement_word(template->enforcement));
 	json_add_bool(root, "deprecated", template->deprecated);
 	json_add_string(root, "created_at", clock_rfc3339(arena, template->created_at_ms));
 	json_add_string(root, "updated_at", clock_rfc3339(arena, template->updated_at_ms));
@@ -57,7 +57,7 @@ static bool find_template(const struct request *request, struct template *ret_te
 	bool found = false;
 
 	if (!template_find(request->service->store, request->arena, request_parameter(request, "template"), &found,
-	            ret_template, problem))
+		    ret_template, problem))
 		return false;
 	return found || template_missing(problem);
 }
@@ -67,12 +67,12 @@ bool api_template_create(const struct request *request, struct reply *reply, str
 	const char *name = NULL;
 	const struct json *list = NULL;
 	const struct json_field fields[] = {
-	        {.name = "name",
-	                .type = JSON_STRING,
-	                .target = &name,
-	                .required = true,
-	                .bytes_max = TEMPLATE_NAME_BYTES_MAX},
-	        {.name = "external_auth", .type = JSON_ARRAY, .target = &list},
+		{.name = "name",
+			.type = JSON_STRING,
+			.target = &name,
+			.required = true,
+			.bytes_max = TEMPLATE_NAME_BYTES_MAX},
+		{.name = "external_auth", .type = JSON_ARRAY, .target = &list},
 	};
 	struct requirements requirements;
 	struct template template;
@@ -81,12 +81,12 @@ bool api_template_create(const struct request *request, struct reply *reply, str
 
 	if (name != NULL && !name_is_template(name))
 		good = problem_add_violation(problem, "name",
-		        "must be 1 to %d of a-z, 0-9 and -, and not shaped like a UUID", TEMPLATE_NAME_BYTES_MAX);
+			"must be 1 to %d of a-z, 0-9 and -, and not shaped like a UUID", TEMPLATE_NAME_BYTES_MAX);
 	good = requirements_read_list(list, &requirements, problem) && good;
 	if (!good || !subject_allow(request, ACTION_TEMPLATE_WRITE, problem))
 		return false;
 	if (!template_insert(
-	            request->service->store, request->arena, name, &requirements, &template, &version, problem))
+		    request->service->store, request->arena, name, &requirements, &template, &version, problem))
 		return false;
 
 	struct json *root = show_template(&template, request->arena);
@@ -105,7 +105,7 @@ bool api_template_list(const struct request *request, struct reply *reply, struc
 	if (!request_page(request, &page, problem) || !subject_allow(request, ACTION_TEMPLATE_READ, problem))
 		return false;
 	if (!template_list(
-	            request->service->store, request->arena, page_with_one_more(page), &count, &templates, problem))
+		    request->service->store, request->arena, page_with_one_more(page), &count, &templates, problem))
 		return false;
 
 	size_t shown = page_shown(page, count);
@@ -138,9 +138,9 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 	bool has_deprecated = false;
 	enum enforcement enforcement = ENFORCEMENT_INHERIT;
 	const struct json_field fields[] = {
-	        {.name = "active_version_id", .type = JSON_STRING, .target = &version_id},
-	        {.name = "enforcement", .type = JSON_STRING, .target = &word, .present = &has_enforcement},
-	        {.name = "deprecated", .type = JSON_BOOL, .target = &deprecated, .present = &has_deprecated},
+		{.name = "active_version_id", .type = JSON_STRING, .target = &version_id},
+		{.name = "enforcement", .type = JSON_STRING, .target = &word, .present = &has_enforcement},
+		{.name = "deprecated", .type = JSON_BOOL, .target = &deprecated, .present = &has_deprecated},
 	};
 	struct template template;
 	bool found = false;
@@ -148,18 +148,18 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 
 	if (version_id != NULL && !name_is_uuid(version_id))
 		good = problem_add_violation(
-		        problem, "active_version_id", "must be the UUID of a version of this template");
+			problem, "active_version_id", "must be the UUID of a version of this template");
 	if (word != NULL)
 		enforcement = enforcement_from_word(word);
 	if (enforcement == ENFORCEMENT_COUNT)
 		good = problem_add_violation(problem, "enforcement", "must be `deny`, `warn`, `dryrun` or null");
 	if (!good || !subject_allow(request, ACTION_TEMPLATE_WRITE, problem) ||
-	        !find_template(request, &template, problem))
+		!find_template(request, &template, problem))
 		return false;
 
 	const struct template_change change = {.active_version_id = version_id,
-	        .enforcement = has_enforcement ? &enforcement : NULL,
-	        .deprecated = has_deprecated ? &deprecated : NULL};
+		.enforcement = has_enforcement ? &enforcement : NULL,
+		.deprecated = has_deprecated ? &deprecated : NULL};
 
 	if (!template_update(request->service->store, request->arena, template.id, &change, &found, &template, problem))
 		return false;
@@ -170,23 +170,23 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 }
 
 static bool read_version(const struct request *request, struct requirements *ret_requirements, bool *ret_activate,
-        struct problem *problem)
+	struct problem *problem)
 {
 	const struct json *list = NULL;
 	const struct json *terraform = NULL;
 	const struct json_field fields[] = {
-	        {.name = "external_auth", .type = JSON_ARRAY, .target = &list},
-	        {.name = "terraform", .type = JSON_OBJECT, .target = &terraform},
-	        {.name = "activate", .type = JSON_BOOL, .target = ret_activate},
+		{.name = "external_auth", .type = JSON_ARRAY, .target = &list},
+		{.name = "terraform", .type = JSON_OBJECT, .target = &terraform},
+		{.name = "activate", .type = JSON_BOOL, .target = ret_activate},
 	};
 
 	if (!json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem))
 		return false;
 	if ((list == NULL) == (terraform == NULL)) {
 		(void)problem_add_violation(
-		        problem, "external_auth", "exactly one of external_auth and terraform is needed");
+			problem, "external_auth", "exactly one of external_auth and terraform is needed");
 		return problem_add_violation(
-		        problem, "terraform", "exactly one of external_auth and terraform is needed");
+			problem, "terraform", "exactly one of external_auth and terraform is needed");
 	}
 	if (list != NULL)
 		return requirements_read_list(list, ret_requirements, problem);
@@ -202,10 +202,10 @@ bool api_version_create(const struct request *request, struct reply *reply, stru
 	bool found = false;
 
 	if (!read_version(request, &requirements, &activate, problem) ||
-	        !subject_allow(request, ACTION_TEMPLATE_WRITE, problem) || !find_template(request, &template, problem))
+		!subject_allow(request, ACTION_TEMPLATE_WRITE, problem) || !find_template(request, &template, problem))
 		return false;
 	if (!version_insert(request->service->store, request->arena, template.id, &requirements, activate, &found,
-	            &version, problem))
+		    &version, problem))
 		return false;
 	if (!found)
 		return template_missing(problem);
@@ -221,10 +221,10 @@ bool api_version_list(const struct request *request, struct reply *reply, struct
 	struct template_version *versions = NULL;
 
 	if (!request_page(request, &page, problem) || !subject_allow(request, ACTION_TEMPLATE_READ, problem) ||
-	        !find_template(request, &template, problem))
+		!find_template(request, &template, problem))
 		return false;
 	if (!version_list(request->service->store, request->arena, template.id, page_with_one_more(page), &count,
-	            &versions, problem))
+		    &versions, problem))
 		return false;
 
 	size_t shown = page_shown(page, count);
@@ -263,7 +263,7 @@ static bool set_archived(const struct request *request, bool archived, struct re
 	if (!subject_allow(request, ACTION_TEMPLATE_WRITE, problem))
 		return false;
 	if (name_is_uuid(id) &&
-	        !version_set_archived(request->service->store, request->arena, id, archived, &found, &version, problem))
+		!version_set_archived(request->service->store, request->arena, id, archived, &found, &version, problem))
 		return false;
 	if (!found)
 		return version_missing(problem);

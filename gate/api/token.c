@@ -26,12 +26,12 @@ bool api_token_create(const struct request *request, struct reply *reply, struct
 	const char *name = "";
 	int64_t lifetime_s = TOKEN_LIFETIME_DEFAULT_S;
 	const struct json_field fields[] = {
-	        {.name = "name", .type = JSON_STRING, .target = &name, .bytes_max = TOKEN_NAME_BYTES_MAX},
-	        {.name = "lifetime",
-	                .type = JSON_INTEGER,
-	                .target = &lifetime_s,
-	                .min = TOKEN_LIFETIME_MIN_S,
-	                .max = TOKEN_LIFETIME_MAX_S},
+		{.name = "name", .type = JSON_STRING, .target = &name, .bytes_max = TOKEN_NAME_BYTES_MAX},
+		{.name = "lifetime",
+			.type = JSON_INTEGER,
+			.target = &lifetime_s,
+			.min = TOKEN_LIFETIME_MIN_S,
+			.max = TOKEN_LIFETIME_MAX_S},
 	};
 	struct user user;
 	struct api_token token;
@@ -68,7 +68,7 @@ bool api_token_list(const struct request *request, struct reply *reply, struct p
 	if (!request_page(request, &page, problem) || !subject_find(request, ACTION_TOKEN_MANAGE, &user, problem))
 		return false;
 	if (!token_list(request->service->store, request->arena, user.id, page_with_one_more(page), &count, &tokens,
-	            problem))
+		    problem))
 		return false;
 
 	size_t shown = page_shown(page, count);

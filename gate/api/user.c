@@ -46,8 +46,8 @@ static bool read_roles(const struct json *list, role_set *ret_roles, struct prob
 
 		if (role == ROLE_COUNT)
 			return problem_add_violation(problem, "roles",
-			        "each must be one of member, template-author, control-plane, provisioner, auditor, "
-			        "admin");
+				"each must be one of member, template-author, control-plane, provisioner, auditor, "
+				"admin");
 		*ret_roles |= 1u << role;
 	}
 	return true;
@@ -58,7 +58,7 @@ static bool check_email(const char *email, struct problem *problem)
 	if (email == NULL || name_is_email(email))
 		return true;
 	return problem_add_violation(
-	        problem, "email", "must be an address such as ada@example.org, at most %d characters", EMAIL_BYTES_MAX);
+		problem, "email", "must be an address such as ada@example.org, at most %d characters", EMAIL_BYTES_MAX);
 }
 
 /* Granting more than `member`, and touching who has more, is for those who may grant roles. */
@@ -75,13 +75,13 @@ bool api_user_create(const struct request *request, struct reply *reply, struct 
 	const char *email = NULL;
 	const struct json *role_list = NULL;
 	const struct json_field fields[] = {
-	        {.name = "username",
-	                .type = JSON_STRING,
-	                .target = &username,
-	                .required = true,
-	                .bytes_max = NAME_BYTES_MAX},
-	        {.name = "email", .type = JSON_STRING, .target = &email, .bytes_max = EMAIL_BYTES_MAX},
-	        {.name = "roles", .type = JSON_ARRAY, .target = &role_list},
+		{.name = "username",
+			.type = JSON_STRING,
+			.target = &username,
+			.required = true,
+			.bytes_max = NAME_BYTES_MAX},
+		{.name = "email", .type = JSON_STRING, .target = &email, .bytes_max = EMAIL_BYTES_MAX},
+		{.name = "roles", .type = JSON_ARRAY, .target = &role_list},
 	};
 	role_set roles = ROLES_OF_MEMBER;
 	struct user user;
@@ -89,7 +89,7 @@ bool api_user_create(const struct request *request, struct reply *reply, struct 
 
 	if (username != NULL && !name_is_user(username))
 		good = problem_add_violation(problem, "username",
-		        "must be 1 to %d of a-z, 0-9 and -, and neither `me` nor `prebuilds`", NAME_BYTES_MAX);
+			"must be 1 to %d of a-z, 0-9 and -, and neither `me` nor `prebuilds`", NAME_BYTES_MAX);
 	good = check_email(email, problem) && good;
 	good = read_roles(role_list, &roles, problem) && good;
 	if (!good || !subject_allow(request, ACTION_USER_CREATE, problem) || !may_grant(request, roles, problem))
@@ -152,13 +152,13 @@ static bool read_patch(const struct request *request, struct user_patch *ret_pat
 	const struct json *role_list = NULL;
 	struct user_patch patch = {.roles = ROLES_OF_MEMBER};
 	const struct json_field fields[] = {
-	        {.name = "status", .type = JSON_STRING, .target = &status},
-	        {.name = "email",
-	                .type = JSON_STRING,
-	                .target = &patch.email,
-	                .bytes_max = EMAIL_BYTES_MAX,
-	                .present = &patch.has_email},
-	        {.name = "roles", .type = JSON_ARRAY, .target = &role_list},
+		{.name = "status", .type = JSON_STRING, .target = &status},
+		{.name = "email",
+			.type = JSON_STRING,
+			.target = &patch.email,
+			.bytes_max = EMAIL_BYTES_MAX,
+			.present = &patch.has_email},
+		{.name = "roles", .type = JSON_ARRAY, .target = &role_list},
 	};
 	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 
@@ -186,9 +186,9 @@ bool api_user_update(const struct request *request, struct reply *reply, struct 
 		return false;
 
 	const struct user_change change = {.suspended = patch.has_status ? &patch.suspended : NULL,
-	        .email = patch.email,
-	        .clear_email = patch.has_email && patch.email == NULL,
-	        .roles = patch.has_roles ? &patch.roles : NULL};
+		.email = patch.email,
+		.clear_email = patch.has_email && patch.email == NULL,
+		.roles = patch.has_roles ? &patch.roles : NULL};
 
 	if (!user_update(service->store, request->arena, user.id, &change, &found, &user, problem))
 		return false;

@@ -54,9 +54,9 @@ static bool check_template_fields(const struct create_question *question, struct
 
 	if ((question->template_id == NULL) == (question->version_id == NULL)) {
 		(void)problem_add_violation(
-		        problem, "template_id", "exactly one of template_id and template_version_id is needed");
+			problem, "template_id", "exactly one of template_id and template_version_id is needed");
 		return problem_add_violation(
-		        problem, "template_version_id", "exactly one of template_id and template_version_id is needed");
+			problem, "template_version_id", "exactly one of template_id and template_version_id is needed");
 	}
 	if (question->template_id != NULL && !name_is_uuid(question->template_id))
 		good = problem_add_violation(problem, "template_id", "must be a UUID");
@@ -71,15 +71,15 @@ static bool read_input(const struct request *request, struct create_input *ret_i
 	const char *claim = NULL;
 	const struct json *parameters = NULL;
 	const struct json_field fields[] = {
-	        {.name = "name",
-	                .type = JSON_STRING,
-	                .target = &input.question.workspace_name,
-	                .required = true,
-	                .bytes_max = NAME_BYTES_MAX},
-	        {.name = "template_id", .type = JSON_STRING, .target = &input.question.template_id},
-	        {.name = "template_version_id", .type = JSON_STRING, .target = &input.question.version_id},
-	        {.name = "claim_prebuild", .type = JSON_STRING, .target = &claim},
-	        {.name = "parameters", .type = JSON_OBJECT, .target = &parameters},
+		{.name = "name",
+			.type = JSON_STRING,
+			.target = &input.question.workspace_name,
+			.required = true,
+			.bytes_max = NAME_BYTES_MAX},
+		{.name = "template_id", .type = JSON_STRING, .target = &input.question.template_id},
+		{.name = "template_version_id", .type = JSON_STRING, .target = &input.question.version_id},
+		{.name = "claim_prebuild", .type = JSON_STRING, .target = &claim},
+		{.name = "parameters", .type = JSON_OBJECT, .target = &parameters},
 	};
 	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 	const char *name = input.question.workspace_name;
@@ -98,9 +98,9 @@ static bool check_organization(const struct request *request, struct problem *pr
 {
 	for (size_t i = 0; i < ROUTE_PARAMETERS_MAX && request->parameter_names[i] != NULL; i++) {
 		if (strcmp(request->parameter_names[i], "org") == 0 &&
-		        strcmp(request->parameters[i], ORGANIZATION) != 0)
+			strcmp(request->parameters[i], ORGANIZATION) != 0)
 			return problem_set(problem, PROBLEM_NOT_FOUND,
-			        "There is no such organization; there is one, `%s`.", ORGANIZATION);
+				"There is no such organization; there is one, `%s`.", ORGANIZATION);
 	}
 	return true;
 }
@@ -122,7 +122,7 @@ static bool check_facts(const struct create_facts *facts, struct problem *proble
 	}
 	if (facts->name_taken) {
 		(void)problem_set(
-		        problem, PROBLEM_NAME_TAKEN, "%s has a workspace of this name already.", facts->owner.username);
+			problem, PROBLEM_NAME_TAKEN, "%s has a workspace of this name already.", facts->owner.username);
 		(void)problem_add_violation(problem, "name", "is taken; choose another");
 		return false;
 	}
@@ -133,12 +133,12 @@ static bool run_gate(const struct request *request, struct attempt *attempt, str
 {
 	struct engine *engine = request->service->engine;
 	const struct gate_question question = {.owner_id = attempt->facts.owner.id,
-	        .requirements = &attempt->facts.version.requirements,
-	        .link_count = attempt->facts.link_count,
-	        .links = attempt->facts.links,
-	        .template_enforcement = attempt->facts.template_enforcement,
-	        .moment = "create",
-	        .timeout_ms = engine->gate_timeout_ms};
+		.requirements = &attempt->facts.version.requirements,
+		.link_count = attempt->facts.link_count,
+		.links = attempt->facts.links,
+		.template_enforcement = attempt->facts.template_enforcement,
+		.moment = "create",
+		.timeout_ms = engine->gate_timeout_ms};
 
 	uuid_new(attempt->decision_id);
 	return gate_evaluate(engine, &question, request->arena, &attempt->answer, problem);
@@ -155,7 +155,7 @@ static const char *tell_warnings(const struct request *request, const struct att
 		json_add_string(warning, "provider", NULL);
 		json_add_string(warning, "reason", "template_deprecated");
 		json_add_string(
-		        warning, "message", "This template is deprecated; ask its author which one follows it.");
+			warning, "message", "This template is deprecated; ask its author which one follows it.");
 	}
 	return json_print(array, request->arena);
 }
@@ -163,14 +163,14 @@ static const char *tell_warnings(const struct request *request, const struct att
 static struct decision_row decision_of(const struct request *request, const struct attempt *attempt)
 {
 	return (struct decision_row){.id = attempt->decision_id,
-	        .request_id = request->id,
-	        .moment = "create",
-	        .initiator_id = request->caller.user_id,
-	        .owner_id = attempt->facts.owner.id,
-	        .template_version_id = attempt->facts.version.id,
-	        .outcome = outcome_word(attempt->answer.decision.outcome),
-	        .findings = gate_json_findings(&attempt->answer, request->arena),
-	        .duration_ms = attempt->answer.duration_us / 1000};
+		.request_id = request->id,
+		.moment = "create",
+		.initiator_id = request->caller.user_id,
+		.owner_id = attempt->facts.owner.id,
+		.template_version_id = attempt->facts.version.id,
+		.outcome = outcome_word(attempt->answer.decision.outcome),
+		.findings = gate_json_findings(&attempt->answer, request->arena),
+		.duration_ms = attempt->answer.duration_us / 1000};
 }
 
 static bool refuse(const struct request *request, const struct attempt *attempt, struct reply *reply)
@@ -178,8 +178,8 @@ static bool refuse(const struct request *request, const struct attempt *attempt,
 	const struct decision *decision = &attempt->answer.decision;
 	const struct decision_row row = decision_of(request, attempt);
 	const struct gate_refusal refusal = {.decision_id = arena_copy(request->arena, attempt->decision_id),
-	        .request_id = request->id,
-	        .owner_name = attempt->facts.owner.username};
+		.request_id = request->id,
+		.owner_name = attempt->facts.owner.username};
 	bool refused = decision->outcome == OUTCOME_REFUSED;
 
 	decision_enqueue(request->service->store, &row);
@@ -187,9 +187,9 @@ static bool refuse(const struct request *request, const struct attempt *attempt,
 	reply->outcome = row.outcome;
 	if (!refused)
 		reply_add_header(reply, "Retry-After",
-		        arena_printf(request->arena, "%u", decision->retry_after_s > 0 ? decision->retry_after_s : 1));
+			arena_printf(request->arena, "%u", decision->retry_after_s > 0 ? decision->retry_after_s : 1));
 	reply_json(reply, refused ? 403 : 503,
-	        gate_json_refusal(request->service->engine, &attempt->answer, &refusal, request->arena));
+		gate_json_refusal(request->service->engine, &attempt->answer, &refusal, request->arena));
 	return true;
 }
 
@@ -236,18 +236,18 @@ static size_t collect_relied(const struct gate_answer *answer, struct relied_lin
 }
 
 static bool insert(const struct request *request, const struct create_input *input, const struct attempt *attempt,
-        struct reply *reply, enum insert_end *ret_end, struct problem *problem)
+	struct reply *reply, enum insert_end *ret_end, struct problem *problem)
 {
 	struct relied_link relied[REQUIREMENTS_MAX];
 	const struct decision_row row = decision_of(request, attempt);
 	const struct workspace_insert insert = {.facts = &attempt->facts,
-	        .initiator_id = request->caller.user_id,
-	        .name = input->question.workspace_name,
-	        .parameters = input->parameters,
-	        .warnings = attempt->warnings,
-	        .relied_count = collect_relied(&attempt->answer, relied),
-	        .relied = relied,
-	        .decision = &row};
+		.initiator_id = request->caller.user_id,
+		.name = input->question.workspace_name,
+		.parameters = input->parameters,
+		.warnings = attempt->warnings,
+		.relied_count = collect_relied(&attempt->answer, relied),
+		.relied = relied,
+		.decision = &row};
 	struct workspace workspace;
 
 	if (!workspace_insert(request->service->store, request->arena, &insert, ret_end, &workspace, problem))
@@ -264,7 +264,7 @@ static bool insert(const struct request *request, const struct create_input *inp
 /* One attempt from facts to row. *ret_again: the links moved between check and insert, so it must be judged anew. The
  * ends that name a row which is gone or taken are found out by the next attempt's own checks. */
 static bool try_create(const struct request *request, const struct create_input *input, struct reply *reply,
-        bool *ret_again, struct problem *problem)
+	bool *ret_again, struct problem *problem)
 {
 	struct attempt *attempt = arena_alloc(request->arena, sizeof(*attempt));
 	enum insert_end end = INSERT_DONE;
@@ -294,7 +294,7 @@ bool api_workspace_create(const struct request *request, struct reply *reply, st
 	if (!check_organization(request, problem) || !read_input(request, &input, problem))
 		return false;
 	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
-	            &input.question.owner, problem))
+		    &input.question.owner, problem))
 		return false;
 	for (int run = 0; run < GATE_RUNS_MAX; run++) {
 		bool again = false;
@@ -319,7 +319,7 @@ bool api_workspace_list(const struct request *request, struct reply *reply, stru
 	if (!request_page(request, &page, problem) || !subject_find(request, ACTION_WORKSPACE_READ, &owner, problem))
 		return false;
 	if (!workspace_list(request->service->store, request->arena, owner.id, page_with_one_more(page), &count,
-	            &workspaces, problem))
+		    &workspaces, problem))
 		return false;
 
 	size_t shown = page_shown(page, count);
@@ -341,10 +341,10 @@ bool api_workspace_get(const struct request *request, struct reply *reply, struc
 	bool found = false;
 
 	if (name_is_uuid(id) &&
-	        !workspace_find(request->service->store, request->arena, id, &found, &workspace, problem))
+		!workspace_find(request->service->store, request->arena, id, &found, &workspace, problem))
 		return false;
 	if (!found ||
-	        !access_allows(caller->roles, ACTION_WORKSPACE_READ, strcmp(workspace.owner_id, caller->user_id) == 0))
+		!access_allows(caller->roles, ACTION_WORKSPACE_READ, strcmp(workspace.owner_id, caller->user_id) == 0))
 		return problem_set(problem, PROBLEM_NOT_FOUND, "There is no such workspace, or you may not see it.");
 	reply_json(reply, 200, show_workspace(&workspace, request->arena));
 	return true;

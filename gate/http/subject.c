@@ -34,7 +34,7 @@ static bool is_caller(const struct caller *caller, const char *given)
 }
 
 bool subject_reference(const struct request *request, const char *given, enum action action, const char **ret_reference,
-        struct problem *problem)
+	struct problem *problem)
 {
 	const struct caller *caller = &request->caller;
 	bool own = is_caller(caller, given);
@@ -60,13 +60,13 @@ bool subject_find(const struct request *request, enum action action, struct user
 }
 
 bool subject_audit(const struct request *request, const char *action, const char *user_id, const char *subject,
-        struct problem *problem)
+	struct problem *problem)
 {
 	const struct audit_row row = {.request_id = request->id,
-	        .action = action,
-	        .initiator_id = request->caller.user_id,
-	        .subject_user_id = user_id,
-	        .subject = subject};
+		.action = action,
+		.initiator_id = request->caller.user_id,
+		.subject_user_id = user_id,
+		.subject = subject};
 
 	return audit_insert(request->service->store, &row, problem);
 }

@@ -3,7 +3,7 @@
 #include "engine.h"
 
 bool engine_find_provider(
-        const struct engine *engine, const char *id, struct provider **ret_provider, struct problem *problem)
+	const struct engine *engine, const char *id, struct provider **ret_provider, struct problem *problem)
 {
 	*ret_provider = providers_find(&engine->providers, id);
 	if (*ret_provider != NULL)

@@ -32,7 +32,7 @@ static void add_retry_after(struct json *state, unsigned retry_after_s)
 }
 
 void gate_json_push_state(struct json *array, const struct engine *engine, const struct gate_finding *finding,
-        bool with_retry_after, struct arena *arena)
+	bool with_retry_after, struct arena *arena)
 {
 	struct json *state = json_push_object(array);
 	const struct provider *provider = finding->provider;
@@ -121,7 +121,7 @@ static void add_validations(struct json *root, const struct gate_answer *answer,
 }
 
 static void add_states(
-        struct json *root, const struct engine *engine, const struct gate_answer *answer, struct arena *arena)
+	struct json *root, const struct engine *engine, const struct gate_answer *answer, struct arena *arena)
 {
 	struct json *states = json_add_array(root, "external_auth");
 
@@ -132,15 +132,15 @@ static void add_states(
 }
 
 struct json *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
-        const struct gate_refusal *refusal, struct arena *arena)
+	const struct gate_refusal *refusal, struct arena *arena)
 {
 	struct json *root = json_new_object();
 	bool refused = answer->decision.outcome == OUTCOME_REFUSED;
 	enum problem_kind kind = refused ? PROBLEM_EXTERNAL_AUTH_REQUIRED : PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE;
 
 	json_add_string(root, "message",
-	        refused ? "External authentication is required to create a workspace with this template."
-	                : "External authentication could not be verified right now; try again.");
+		refused ? "External authentication is required to create a workspace with this template."
+			: "External authentication could not be verified right now; try again.");
 	json_add_string(root, "detail", refusal_detail(answer, refusal->owner_name, arena));
 	json_add_string(root, "code", problem_word(kind));
 	json_add_string(root, "decision_id", refusal->decision_id);
@@ -162,7 +162,7 @@ void gate_json_push_warnings(struct json *array, const struct gate_answer *answe
 		json_add_string(warning, "provider", finding->finding.requirement->provider_id);
 		json_add_string(warning, "reason", reason_word(finding->finding.reason));
 		json_add_string(warning, "message",
-		        arena_printf(arena, "%s: %s", display_name(finding), reason_sentence(finding->finding.reason)));
+			arena_printf(arena, "%s: %s", display_name(finding), reason_sentence(finding->finding.reason)));
 	}
 }
 

@@ -9,7 +9,7 @@
 /* One provider's state as contract sections 4 and 6 show it. with_retry_after adds retry_after (null where there is
  * nothing to wait for). */
 void gate_json_push_state(struct json *array, const struct engine *engine, const struct gate_finding *finding,
-        bool with_retry_after, struct arena *arena);
+	bool with_retry_after, struct arena *arena);
 
 /* The whole refusal: message, detail, code, decision_id, request_id, validations, external_auth. */
 struct gate_refusal {
@@ -18,7 +18,7 @@ struct gate_refusal {
 	const char *owner_name;
 };
 struct json *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
-        const struct gate_refusal *refusal, struct arena *arena);
+	const struct gate_refusal *refusal, struct arena *arena);
 
 /* The warnings of an answer that passed: [{provider, reason, message}]. */
 void gate_json_push_warnings(struct json *array, const struct gate_answer *answer, struct arena *arena);

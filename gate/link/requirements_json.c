@@ -6,19 +6,19 @@
 #include <string.h>
 
 static bool add_lawful(
-        struct requirements *requirements, const char *id, bool optional, const char *field, struct problem *problem)
+	struct requirements *requirements, const char *id, bool optional, const char *field, struct problem *problem)
 {
 	if (!name_is_provider_id(id))
 		return problem_add_violation(problem, field, "is no provider id; allowed are 1 to %d of a-z, 0-9 and -",
-		        PROVIDER_ID_BYTES_MAX);
+			PROVIDER_ID_BYTES_MAX);
 	if (!requirements_add(requirements, id, optional))
 		return problem_add_violation(
-		        problem, field, "is one too many; at most %d providers are allowed", REQUIREMENTS_MAX);
+			problem, field, "is one too many; at most %d providers are allowed", REQUIREMENTS_MAX);
 	return true;
 }
 
 static bool read_entry(
-        const struct json *entry, const char *field, struct requirements *requirements, struct problem *problem)
+	const struct json *entry, const char *field, struct requirements *requirements, struct problem *problem)
 {
 	if (json_is(entry, JSON_STRING))
 		return add_lawful(requirements, json_string(entry), false, field, problem);
@@ -64,7 +64,7 @@ static bool read_resource(const struct json *resource, struct requirements *requ
 
 	if (id == NULL)
 		return problem_add_violation(
-		        problem, "terraform", "has a coder_external_auth data source without a known values.id");
+			problem, "terraform", "has a coder_external_auth data source without a known values.id");
 	return add_lawful(requirements, id, json_bool(json_member(values, "optional"), false), "terraform", problem);
 }
 
@@ -83,13 +83,13 @@ static bool read_module(const struct json *module, struct requirements *requirem
 }
 
 bool requirements_read_terraform(
-        const struct json *document, struct requirements *ret_requirements, struct problem *problem)
+	const struct json *document, struct requirements *ret_requirements, struct problem *problem)
 {
 	const struct json *values[] = {
-	        json_member(document, "values"), /* a state */
-	        json_member(
-	                json_member(document, "prior_state"), "values"), /* a plan: data sources read while planning */
-	        json_member(document, "planned_values"),                 /* a plan: those read at apply */
+		json_member(document, "values"), /* a state */
+		json_member(
+			json_member(document, "prior_state"), "values"), /* a plan: data sources read while planning */
+		json_member(document, "planned_values"),                 /* a plan: those read at apply */
 	};
 	bool is_document = false;
 	bool good = true;
@@ -103,7 +103,7 @@ bool requirements_read_terraform(
 	}
 	if (!is_document)
 		return problem_add_violation(
-		        problem, "terraform", "must be a document of `terraform show -json`, of a state or a plan");
+			problem, "terraform", "must be a document of `terraform show -json`, of a state or a plan");
 	return good;
 }
 

@@ -9,11 +9,11 @@
 
 /* Reads `external_auth` of a request. Each entry that is wrong adds a violation named external_auth[i]. */
 MUST_CHECK bool requirements_read_list(
-        const struct json *list, struct requirements *ret_requirements, struct problem *problem);
+	const struct json *list, struct requirements *ret_requirements, struct problem *problem);
 
 /* Reads `terraform` of a request. */
 MUST_CHECK bool requirements_read_terraform(
-        const struct json *document, struct requirements *ret_requirements, struct problem *problem);
+	const struct json *document, struct requirements *ret_requirements, struct problem *problem);
 
 /* [{id, optional}] under the name. */
 void requirements_add_json(struct json *object, const char *name, const struct requirements *requirements);
