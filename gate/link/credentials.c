@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How our client says who it is to a provider: Basic first (RFC 6749 section 2.3.1 obliges every provider to take it), form
- * parameters where that is refused, and the ways of the presets that know neither. */
+/* How our client says who it is to a provider: Basic first (RFC 6749 section 2.3.1 obliges every provider to take it),
+ * form parameters where that is refused, and the ways of the presets that know neither. */
 #include <string.h>
 
 #include "../base/text.h"
@@ -73,7 +73,8 @@ static void add_to_form(struct text *form, const struct provider *provider, cons
 	case CREDENTIALS_ASSERTION:
 		/* RFC 7521 section 4.2, as Azure DevOps wants it: the "assertion" is the client secret itself. */
 		text_add_form(form, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-		text_add_form(form, "client_assertion", credentials->secret.text != NULL ? credentials->secret.text : "");
+		text_add_form(
+			form, "client_assertion", credentials->secret.text != NULL ? credentials->secret.text : "");
 		return;
 	}
 }
@@ -103,8 +104,8 @@ struct http_request credentials_request(const struct provider *provider, const s
 		add_header(&request, "Authorization", credentials_basic(provider, credentials->secret, arena));
 	if (credentials->style == CREDENTIALS_BEARER)
 		add_header(&request, "Authorization",
-			secret_of(arena_printf(arena, "Bearer %s",
-				credentials->secret.text != NULL ? credentials->secret.text : "")));
+			secret_of(arena_printf(
+				arena, "Bearer %s", credentials->secret.text != NULL ? credentials->secret.text : "")));
 	return request;
 }
 

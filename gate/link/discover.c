@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OIDC discovery: the endpoints of a provider of which only ISSUER is given. One fetch at a time for a provider, kept for
- * the process; a failure is kept for a few seconds, so that a storm of sign-ins does not become a storm of fetches. */
+/* OIDC discovery: the endpoints of a provider of which only ISSUER is given. One fetch at a time for a provider, kept
+ * for the process; a failure is kept for a few seconds, so that a storm of sign-ins does not become a storm of fetches.
+ */
 #include <pthread.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 struct discovery {
 	pthread_mutex_t lock;
 	const struct provider *provider;
-	struct arena *arena;	/* of what was found, for the process; NULL: nothing yet */
+	struct arena *arena; /* of what was found, for the process; NULL: nothing yet */
 	struct deadline failure_until;
 	struct problem failure;
 };
@@ -47,7 +48,8 @@ static struct discovery *discovery_of(const struct provider *provider)
 	return found != NULL ? found : &discoveries.list[PROVIDERS_MAX - 1];
 }
 
-/* --- where the document is ------------------------------------------------------------------------------------------- */
+/* --- where the document is -------------------------------------------------------------------------------------------
+ */
 
 /* OpenID Connect Discovery 1.0 section 4: behind the issuer, whose last slash is left out. */
 static const char *openid_url(const char *issuer, struct arena *arena)
@@ -90,7 +92,8 @@ static struct http_answer fetch(
 	return http_client_ask(engine->http, &request, arena);
 }
 
-/* --- what it says ---------------------------------------------------------------------------------------------------- */
+/* --- what it says ----------------------------------------------------------------------------------------------------
+ */
 
 static bool fail(const struct provider *provider, const char *why, struct problem *problem)
 {
@@ -113,8 +116,8 @@ static const char *take_endpoint(const char *configured, const struct json *docu
 	return url;
 }
 
-static bool adopt_document(struct discovery *discovery, struct provider *provider, const struct json *document,
-	struct problem *problem)
+static bool adopt_document(
+	struct discovery *discovery, struct provider *provider, const struct json *document, struct problem *problem)
 {
 	const char *issuer = json_string(json_member(document, "issuer"));
 	const char *auth_url = take_endpoint(provider->auth_url, document, "authorization_endpoint");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate: starts every question at once, takes whichever ends next, and lets the policy decide when all are settled or
- * the budget is over. Where no provider has to be asked it only computes. */
+/* The gate: starts every question at once, takes whichever ends next, and lets the policy decide when all are settled
+ * or the budget is over. Where no provider has to be asked it only computes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +13,8 @@
 /* Requests end a little before the budget does, so that their own ends are still seen: a tenth, and at most so much. */
 #define BUDGET_MARGIN_MS_MAX 100
 
-/* A confirmation is noted again when the noted one has lost this part of its use, so that a much used link is not written
- * at every evaluation. */
+/* A confirmation is noted again when the noted one has lost this part of its use, so that a much used link is not
+ * written at every evaluation. */
 #define NOTE_AGAIN_DIVISOR 10
 
 /* What one evaluation works on: the requirements that are asked for, tightly packed. */
@@ -23,7 +23,7 @@ struct evaluation {
 	struct settle_scope scope;
 	size_t settling_count;
 	struct settling *settlings;
-	struct settling *of_requirement[REQUIREMENTS_MAX];	/* NULL: not asked for, or not configured */
+	struct settling *of_requirement[REQUIREMENTS_MAX]; /* NULL: not asked for, or not configured */
 };
 
 static const struct link *question_link(const struct gate_question *question, const char *provider_id)
@@ -39,7 +39,8 @@ static int64_t verdict_age_max_ms(const struct gate_question *question, const st
 	return question->preflight ? provider->preflight_max_age_ms : provider->gate_max_age_ms;
 }
 
-/* --- which requirements are asked for ------------------------------------------------------------------------------ */
+/* --- which requirements are asked for ------------------------------------------------------------------------------
+ */
 
 static bool find_providers(struct engine *engine, const struct gate_question *question, struct gate_answer *answer,
 	struct problem *problem)
@@ -112,7 +113,8 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 	}
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 
 static struct deadline request_deadline(int64_t timeout_ms)
 {
@@ -137,7 +139,8 @@ static void settle_all(struct evaluation *evaluation)
 	http_waiter_free(scope->waiter);
 }
 
-/* --- noting confirmations ------------------------------------------------------------------------------------------ */
+/* --- noting confirmations ------------------------------------------------------------------------------------------
+ */
 
 static bool is_worth_noting(const struct settling *settling)
 {
@@ -163,10 +166,11 @@ static void note_confirmations(const struct evaluation *evaluation)
 	}
 }
 
-/* --- deciding ------------------------------------------------------------------------------------------------------ */
+/* --- deciding ------------------------------------------------------------------------------------------------------
+ */
 
-/* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one that
- * is not configured (preflight) waits for the operator. */
+/* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one
+ * that is not configured (preflight) waits for the operator. */
 static enum reason reason_unasked(const struct gate_finding *finding)
 {
 	if (finding->provider == NULL)
@@ -174,8 +178,8 @@ static enum reason reason_unasked(const struct gate_finding *finding)
 	return finding->linked ? REASON_NOT_VALIDATED : REASON_NOT_LINKED;
 }
 
-static struct judged judge_requirement(
-	const struct evaluation *evaluation, const struct requirement *requirement, size_t index, struct gate_finding *finding)
+static struct judged judge_requirement(const struct evaluation *evaluation, const struct requirement *requirement,
+	size_t index, struct gate_finding *finding)
 {
 	const struct gate_question *question = evaluation->question;
 	const struct settling *settling = evaluation->of_requirement[index];
@@ -230,8 +234,8 @@ static void count_answer(const struct gate_question *question, const struct gate
 	}
 	metrics_add(METRIC_DECISIONS,
 		(struct metric_labels){{question->moment, outcome_word(answer->decision.outcome), NULL}}, 1);
-	metrics_observe_us(
-		METRIC_EVALUATION_DURATION, (struct metric_labels){{question->moment, NULL, NULL}}, answer->duration_us);
+	metrics_observe_us(METRIC_EVALUATION_DURATION, (struct metric_labels){{question->moment, NULL, NULL}},
+		answer->duration_us);
 }
 
 bool gate_evaluate(struct engine *engine, const struct gate_question *question, struct arena *arena,

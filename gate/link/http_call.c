@@ -187,7 +187,7 @@ static void put_request(struct http_call *call, const struct http_request *reque
 }
 
 struct http_call *http_call_new(
-        struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
+	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
 {
 	size_t block_size = sizeof(struct http_call) + request_text_size(request);
 	struct http_call *call = allocate(block_size);
@@ -388,7 +388,7 @@ void http_call_restart(struct http_call *call)
 static struct http_answer unanswered(enum transport transport, const char *failure, int64_t duration_us)
 {
 	return (struct http_answer){
-	        .transport = transport, .content_type = "", .failure = failure, .duration_us = duration_us};
+		.transport = transport, .content_type = "", .failure = failure, .duration_us = duration_us};
 }
 
 struct http_answer http_call_peek(const struct http_call *call)

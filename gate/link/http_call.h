@@ -69,7 +69,7 @@ struct http_call {
 
 /* A copy of the request, under way for the waiter. Ends the process where memory is out. */
 struct http_call *http_call_new(
-        struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag);
+	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag);
 
 /* Wipes and frees. */
 void http_call_destroy(struct http_call *call);

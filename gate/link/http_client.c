@@ -210,7 +210,7 @@ static bool transfer_begin(struct http_wire *wire, struct http_call *call, const
 	curl_easy_setopt(handle, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, left_ms);
 	curl_easy_setopt(
-	        handle, CURLOPT_CONNECTTIMEOUT_MS, left_ms < PROVIDER_CONNECT_MS ? left_ms : (long)PROVIDER_CONNECT_MS);
+		handle, CURLOPT_CONNECTTIMEOUT_MS, left_ms < PROVIDER_CONNECT_MS ? left_ms : (long)PROVIDER_CONNECT_MS);
 	return curl_multi_add_handle(wire->multi, handle) == CURLM_OK;
 }
 
@@ -259,8 +259,8 @@ static bool part_is_same(CURLU *left, CURLU *right, CURLUPart part)
 	char *left_text = NULL;
 	char *right_text = NULL;
 	bool same = curl_url_get(left, part, &left_text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	            curl_url_get(right, part, &right_text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	            strcasecmp(left_text, right_text) == 0;
+		    curl_url_get(right, part, &right_text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		    strcasecmp(left_text, right_text) == 0;
 
 	curl_free(left_text);
 	curl_free(right_text);
@@ -273,7 +273,7 @@ static bool url_is_same_host(const char *left_url, const char *right_url)
 	CURLU *left = curl_url();
 	CURLU *right = curl_url();
 	bool same = left != NULL && right != NULL && curl_url_set(left, CURLUPART_URL, left_url, 0) == CURLUE_OK &&
-	            curl_url_set(right, CURLUPART_URL, right_url, 0) == CURLUE_OK;
+		    curl_url_set(right, CURLUPART_URL, right_url, 0) == CURLUE_OK;
 
 	for (size_t i = 0; same && i < COUNT_OF(parts); i++)
 		same = part_is_same(left, right, parts[i]);
@@ -411,7 +411,7 @@ static char *find_no_proxy(void)
 struct http_wire *wire_new(void)
 {
 	CURLcode ready = curl_global_init_mem(
-	        CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, plain_strdup, plain_calloc);
+		CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, plain_strdup, plain_calloc);
 	struct http_wire *wire = calloc(1, sizeof(*wire));
 
 	if (ready != CURLE_OK || wire == NULL)

@@ -115,7 +115,7 @@ static void count_end(struct http_call *call, const char *result)
 	metrics_add(METRIC_PROVIDER_REQUESTS, (struct metric_labels){{call->provider_id, call->purpose, result}}, 1);
 	if (call->begun_us != 0)
 		metrics_observe_us(METRIC_PROVIDER_DURATION,
-		        (struct metric_labels){{call->provider_id, call->purpose, NULL}}, call->duration_us);
+			(struct metric_labels){{call->provider_id, call->purpose, NULL}}, call->duration_us);
 }
 
 /* Takes the call out of its lane and gives its transfer back. */
@@ -204,7 +204,7 @@ static void lane_expire(struct http_client *client, struct lane *lane)
 
 		if (deadline_passed(call->deadline))
 			call_fail(
-			        client, call, TRANSPORT_NOT_SENT, "too many requests to this provider were before it");
+				client, call, TRANSPORT_NOT_SENT, "too many requests to this provider were before it");
 		else if (call->deadline.at_us < client->next_expiry_us)
 			client->next_expiry_us = call->deadline.at_us;
 		call = next;
@@ -305,7 +305,7 @@ static void *loop_run(void *argument)
 /* --- what others call --------------------------------------------------------------------------------------------- */
 
 struct http_call *http_call_start(
-        struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
+	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
 {
 	struct http_call *call = http_call_new(client, request, waiter, tag);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The authorization-code grant as client of a provider: where the browser is sent, and the exchange of what it brings back.
- * What differs between providers is said in one place each, beside the rule it departs from. */
+/* The authorization-code grant as client of a provider: where the browser is sent, and the exchange of what it brings
+ * back. What differs between providers is said in one place each, beside the rule it departs from. */
 #include <string.h>
 
 #include "../base/text.h"
@@ -46,8 +46,8 @@ static const char *exchange_form(const struct engine *engine, const struct provi
 	struct text form = text_in(arena);
 	bool is_azure = provider->type == PROVIDER_AZURE_DEVOPS;
 
-	text_add_form(&form, "grant_type",
-		is_azure ? "urn:ietf:params:oauth:grant-type:jwt-bearer" : "authorization_code");
+	text_add_form(
+		&form, "grant_type", is_azure ? "urn:ietf:params:oauth:grant-type:jwt-bearer" : "authorization_code");
 	text_add_form(&form, is_azure ? "assertion" : "code", code.text);
 	text_add_form(&form, "redirect_uri", oauth_redirect_uri(engine, provider, arena));
 	if (provider->pkce && !secret_is_empty(verifier))
@@ -57,7 +57,8 @@ static const char *exchange_form(const struct engine *engine, const struct provi
 	return form.bytes;
 }
 
-/* --- saying whose turn it is ---------------------------------------------------------------------------------------- */
+/* --- saying whose turn it is ----------------------------------------------------------------------------------------
+ */
 
 enum turn { TURN_OWNER, TURN_OPERATOR, TURN_WAIT };
 
@@ -122,8 +123,8 @@ static bool tell_answered(
 	}
 	problem_set(problem, PROBLEM_PROVIDER_FAILED, "%s could not finish the sign-in just now%s.",
 		provider->display_name, cause);
-	return problem_detail(problem, "Nothing is wrong with your account. Connect %s again in a moment.",
-		provider->display_name);
+	return problem_detail(
+		problem, "Nothing is wrong with your account. Connect %s again in a moment.", provider->display_name);
 }
 
 static bool tell_failure(
@@ -132,14 +133,16 @@ static bool tell_failure(
 	if (reply->class == GRANT_NOT_SENT) {
 		problem_set(problem, PROBLEM_PROVIDER_FAILED, "%s cannot be reached.", provider->display_name);
 		return problem_detail(problem,
-			"Nothing is wrong with your account. Connect %s again in a moment; if it stays so, the operator needs "
+			"Nothing is wrong with your account. Connect %s again in a moment; if it stays so, the "
+			"operator needs "
 			"to check the connection to it.",
 			provider->display_name);
 	}
 	if (reply->class == GRANT_AMBIGUOUS) {
 		problem_set(problem, PROBLEM_PROVIDER_FAILED, "%s gave no answer that can be read.",
 			provider->display_name);
-		return problem_detail(problem, "Connect %s once more: the sign-in that was under way cannot be used again.",
+		return problem_detail(problem,
+			"Connect %s once more: the sign-in that was under way cannot be used again.",
 			provider->display_name);
 	}
 	return tell_answered(provider, reply, arena, problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telling a provider that a token is no longer wanted. It is asked once and not again: the link is gone from our side, and
- * what the provider says is passed on in a few words. */
+/* Telling a provider that a token is no longer wanted. It is asked once and not again: the link is gone from our side,
+ * and what the provider says is passed on in a few words. */
 #include <string.h>
 
 #include "../base/json.h"

@@ -71,8 +71,8 @@ static bool reread_link(struct settle_scope *scope, struct settling *settling)
 	return true;
 }
 
-/* The one place where a refresh is asked for. rules.refreshes is false as long as the engine has no refresh, so the policy
- * never comes here; should it, the token could not be replaced just now. */
+/* The one place where a refresh is asked for. rules.refreshes is false as long as the engine has no refresh, so the
+ * policy never comes here; should it, the token could not be replaced just now. */
 static void refresh_link(struct settling *settling)
 {
 	settling->progress.refresh = REFRESH_FAILED_TRANSIENTLY;
@@ -81,8 +81,7 @@ static void refresh_link(struct settling *settling)
 void settle_advance(struct settle_scope *scope, struct settling *settling)
 {
 	while (!settling->settled && settling->call == NULL) {
-		struct step step =
-			next_step(&settling->facts, &settling->rules, &settling->progress, clock_now_ms());
+		struct step step = next_step(&settling->facts, &settling->rules, &settling->progress, clock_now_ms());
 
 		switch (step.kind) {
 		case STEP_SETTLED:

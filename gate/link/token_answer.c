@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a token endpoint's answer says (RFC 6749 sections 5.1 and 5.2), as providers really write it: JSON or a form, errors
- * with status 200, lifetimes as numbers or texts, Slack's token of the user inside `authed_user`. */
+/* What a token endpoint's answer says (RFC 6749 sections 5.1 and 5.2), as providers really write it: JSON or a form,
+ * errors with status 200, lifetimes as numbers or texts, Slack's token of the user inside `authed_user`. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,8 +15,8 @@
 /* Names of one token answer that may be kept. */
 #define EXTRA_KEYS_MAX 32
 
-/* RFC 6749 section 7.1: a client must not use a token of a type it does not know. Bearer is every provider's; the others
- * are what the preset's provider calls its bearer tokens. */
+/* RFC 6749 section 7.1: a client must not use a token of a type it does not know. Bearer is every provider's; the
+ * others are what the preset's provider calls its bearer tokens. */
 static const struct {
 	enum provider_type provider;
 	const char *word;
@@ -36,7 +36,8 @@ struct token_fields {
 	const char *extras;
 };
 
-/* --- reading the two forms ------------------------------------------------------------------------------------------ */
+/* --- reading the two forms ------------------------------------------------------------------------------------------
+ */
 
 static const char *member_text(const struct json *object, const char *name, struct arena *arena)
 {
@@ -157,7 +158,8 @@ static struct token_fields read_fields(
 	return body[blanks] == '{' ? read_json(provider, answer, arena) : read_form(provider, answer, arena);
 }
 
-/* --- judging what was granted ---------------------------------------------------------------------------------------- */
+/* --- judging what was granted ----------------------------------------------------------------------------------------
+ */
 
 /* RFC 6749 appendix A.12: visible ASCII. A token goes into a header, where anything else is not safe. */
 static bool is_token_text(const char *text)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a provider's token endpoint, whatever the grant: our client's credentials in the form the provider takes them, and
- * the answer in the words of policy/judge_refresh.c. Private to link/. */
+/* Asking a provider's token endpoint, whatever the grant: our client's credentials in the form the provider takes them,
+ * and the answer in the words of policy/judge_refresh.c. Private to link/. */
 #ifndef LINK_TOKEN_ENDPOINT_H
 #define LINK_TOKEN_ENDPOINT_H
 
@@ -11,18 +11,18 @@
 #define OAUTH_ERROR_BYTES_MAX 64
 
 struct token_question {
-	const char *purpose;		/* "exchange": a literal */
-	const char *form;		/* grant_type and its parameters, without the client's credentials */
-	struct deadline deadline;	/* of all tries together */
+	const char *purpose;      /* "exchange": a literal */
+	const char *form;         /* grant_type and its parameters, without the client's credentials */
+	struct deadline deadline; /* of all tries together */
 };
 
 struct token_reply {
 	enum grant_class class;
 	enum transport transport;
 	int status;
-	char error[OAUTH_ERROR_BYTES_MAX + 1];	/* "" where the answer has none that may be shown */
-	const char *unusable;			/* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
-	struct oauth_grant grant;		/* GRANT_GRANTED */
+	char error[OAUTH_ERROR_BYTES_MAX + 1]; /* "" where the answer has none that may be shown */
+	const char *unusable;                  /* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
+	struct oauth_grant grant;              /* GRANT_GRANTED */
 };
 
 /* Asks, with other credentials where the provider refuses the client (an authorization code is not spent by that). */
@@ -33,14 +33,15 @@ struct token_reply token_endpoint_ask(
 struct token_reply token_answer_read(
 	const struct provider *provider, const struct http_answer *answer, struct arena *arena);
 
-/* --- how our client says who it is, also at the revocation endpoint ------------------------------------------------- */
+/* --- how our client says who it is, also at the revocation endpoint -------------------------------------------------
+ */
 
 enum credential_style {
-	CREDENTIALS_BASIC,	/* RFC 6749 section 2.3.1 */
-	CREDENTIALS_FORM,	/* client_id and client_secret as parameters */
-	CREDENTIALS_PUBLIC,	/* client_id alone: there is no secret */
-	CREDENTIALS_ASSERTION,	/* azure-devops: client_assertion is the secret */
-	CREDENTIALS_BEARER,	/* jfrog: the secret as bearer token */
+	CREDENTIALS_BASIC,     /* RFC 6749 section 2.3.1 */
+	CREDENTIALS_FORM,      /* client_id and client_secret as parameters */
+	CREDENTIALS_PUBLIC,    /* client_id alone: there is no secret */
+	CREDENTIALS_ASSERTION, /* azure-devops: client_assertion is the secret */
+	CREDENTIALS_BEARER,    /* jfrog: the secret as bearer token */
 };
 
 struct credentials {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a provider whether a token is good: the request and what its answer says, for the gate (which asks many at once)
- * and for one link's page (which also lists the app's installations). What github tells about the user is a courtesy:
- * what does not parse is left out and changes no verdict. */
+/* Asking a provider whether a token is good: the request and what its answer says, for the gate (which asks many at
+ * once) and for one link's page (which also lists the app's installations). What github tells about the user is a
+ * courtesy: what does not parse is left out and changes no verdict. */
 #include <string.h>
 
 #include "../base/json.h"
@@ -158,8 +158,8 @@ static struct http_request installations_request(
 enum question { QUESTION_TOKEN, QUESTION_INSTALLATIONS, QUESTION_COUNT };
 
 struct page_questions {
-	struct http_call *calls[QUESTION_COUNT];	/* NULL: not asked */
-	struct http_answer answers[QUESTION_COUNT];	/* TRANSPORT_AMBIGUOUS where none came in time */
+	struct http_call *calls[QUESTION_COUNT];    /* NULL: not asked */
+	struct http_answer answers[QUESTION_COUNT]; /* TRANSPORT_AMBIGUOUS where none came in time */
 };
 
 static void wait_for_answers(
