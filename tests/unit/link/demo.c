@@ -135,11 +135,12 @@ struct secret demo_token(struct arena *arena, const char *name)
 	return secret_copy(arena, token, strlen(token));
 }
 
-long demo_number(struct arena *arena, const char *name, const char *number)
+long demo_number(struct arena *arena, const char *name, const char *group, const char *number)
 {
 	const char *answer = demo_ask(arena, "GET", arena_printf(arena, "/_control/%s", name), "");
-	const char *found = strstr(answer, arena_printf(arena, "\"%s\":", number));
+	const char *found = strstr(answer, arena_printf(arena, "\"%s\":{", group));
 
+	found = found != NULL ? strstr(found, arena_printf(arena, "\"%s\":", number)) : NULL;
 	return found != NULL ? strtol(strchr(found, ':') + 1, NULL, 10) : -1;
 }
 

@@ -29,8 +29,8 @@ void demo_fault(struct arena *arena, const char *name, const char *endpoint, con
 /* A token of the provider, made without a flow. */
 struct secret demo_token(struct arena *arena, const char *name);
 
-/* The number of this name that GET /_control/NAME shows. */
-long demo_number(struct arena *arena, const char *name, const char *number);
+/* The number that GET /_control/NAME shows under this name within this group ("requests", "in_flight_max", "counters"). */
+long demo_number(struct arena *arena, const char *name, const char *group, const char *number);
 
 /* What stands after `name=` in the Location that this authorization URL answers with. */
 struct secret demo_authorize(struct arena *arena, const char *url);
