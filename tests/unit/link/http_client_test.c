@@ -289,13 +289,16 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	struct state *state = *data;
 	struct http_waiter *waiter = http_waiter_new();
 	struct http_call *calls[PROVIDER_IN_FLIGHT_MAX + 20];
-	struct http_request request = validate(state, "hole", 1500);
+	struct http_request request = validate(state, "hole", 3000);
 	size_t not_sent = 0;
 	size_t ambiguous = 0;
 
-	demo_fault(state->arena, "hole", "validate", "{\"black_hole\": true}");
+	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"closed\"}");
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		calls[i] = http_call_start(state->client, &request, waiter, i);
+	const char *gate =
+		demo_ask(state->arena, "GET", "/_control/hole/gates/validate?waiting=65&timeout_ms=500", "");
+	assert_non_null(strstr(gate, "\"waiting\":64"));
 	struct http_answer alive = ask(state, validate(state, "alive", 1000));
 	assert_int_equal(alive.status, 200);
 
@@ -310,7 +313,7 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	http_waiter_free(waiter);
 	assert_int_equal(ambiguous, PROVIDER_IN_FLIGHT_MAX);
 	assert_int_equal(not_sent, 20);
-	assert_int_equal(demo_number(state->arena, "hole", "in_flight_max", "validate"), PROVIDER_IN_FLIGHT_MAX);
+	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"open\"}");
 }
 
 static void those_in_line_follow_in_order(void **data)
