@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A growing text in an arena, for what is built piece by piece: an answer, a page, the metrics. It cannot fail: the
+ * arena bounds it. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stddef.h>
+
+#include "arena.h"
+
+struct text {
+	struct arena *arena;
+	char *bytes;	/* always ends with NUL, also when empty */
+	size_t size;	/* without the NUL */
+	size_t capacity;
+};
+
+struct text text_in(struct arena *arena);
+void text_add(struct text *text, const char *piece);
+void text_add_bytes(struct text *text, const char *piece, size_t size);
+void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* RFC 3986 percent-encoding of everything but unreserved characters. */
+void text_add_url(struct text *text, const char *piece);
+
+/* application/x-www-form-urlencoded: adds `&` where something stands before it, then name=value, both encoded. */
+void text_add_form(struct text *text, const char *name, const char *value);
+
+/* Escaped for HTML text and quoted attributes. */
+void text_add_html(struct text *text, const char *piece);
+
+/* The value of a parameter in a query or form body, decoded into the arena; NULL where it is absent, appears twice
+ * (RFC 6749 section 3.1: parameters MUST NOT be included more than once), or does not decode to UTF-8 without NUL. */
+char *form_value(struct arena *arena, const char *form, const char *name);
+
+#endif

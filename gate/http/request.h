@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request as handlers see it: bounded, decoded, with its caller. No type of the HTTP library. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "../base/arena.h"
+#include "../base/json.h"
+#include "policy.h"
+#include "problem.h"
+
+struct service;
+
+/* Who calls, as identify.c found out. */
+struct caller {
+	const char *user_id;	/* NULL: nobody (routes that need no token) */
+	const char *username;
+	role_set roles;
+};
+
+#define ROUTE_PARAMETERS_MAX 4
+
+struct request {
+	const struct service *service;
+	struct arena *arena;
+	const char *id;			/* X-Request-Id: the caller's, if it is sane, else a new UUID */
+	const char *method;
+	const char *path;		/* decoded */
+	const char *query;		/* as sent, "" where there is none */
+	const char *parameter_names[ROUTE_PARAMETERS_MAX];
+	const char *parameters[ROUTE_PARAMETERS_MAX];
+	const char *body;		/* NUL-terminated; "" where there is none */
+	size_t body_size;
+	const struct json *json;	/* the parsed body on routes that take JSON; an empty body is an empty object */
+	const char *cookie;		/* the Cookie header, or NULL */
+	bool wants_html;		/* Accept prefers text/html */
+	bool is_https;
+	struct caller caller;
+};
+
+/* The value of a `{name}` of the route's pattern; never NULL for a name the pattern has. */
+const char *request_parameter(const struct request *request, const char *name);
+
+/* A parameter of the query, decoded; NULL where it is absent. */
+const char *request_query(const struct request *request, const char *name);
+
+/* A cookie's value, or NULL. */
+const char *request_cookie(const struct request *request, const char *name);
+
+/* limit and after_id of a list; adds violations for values out of range. */
+struct page;
+MUST_CHECK bool request_page(const struct request *request, struct page *ret_page, struct problem *problem);
+
+#endif

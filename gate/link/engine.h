@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of link/ share: the providers, the store and the way out. Made once at start. */
+#ifndef LINK_ENGINE_H
+#define LINK_ENGINE_H
+
+#include "../store/store.h"
+#include "http_client.h"
+#include "provider.h"
+
+struct engine {
+	struct providers providers;
+	struct store *store;
+	struct http_client *http;
+	const char *access_url;		/* every URL handed out starts with it; no trailing slash */
+	int64_t gate_timeout_ms;
+	enum enforcement enforcement;	/* of the deployment */
+};
+
+/* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize
+ * or token URL is not given: fetched when first needed, kept for the process, refused where the document's issuer is not
+ * exactly the configured one or an endpoint is no lawful URL. Providers that need none are ready at once. False with
+ * PROBLEM_PROVIDER_FAILED where the document could not be had. */
+MUST_CHECK bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem);
+
+#endif

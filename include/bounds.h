@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit of the service, each with the reason for its number. What comes from outside has a bound here. */
+#ifndef BOUNDS_H
+#define BOUNDS_H
+
+/* --- requests --------------------------------------------------------------------------------------------------- */
+
+/* Contract section 3. A `terraform show -json` document of a large workspace template is a few hundred KiB. */
+#define BODY_BYTES_MAX (1024 * 1024)
+
+/* Request line and headers together. The longest honest header is a bearer token of some KiB; CivetWeb keeps one
+ * buffer of this size per worker, so it is also what a thousand idle workers may cost. */
+#define HEAD_BYTES_MAX 16384
+
+/* CivetWeb drops headers beyond its 64th silently, also Content-Length and Authorization: the 64th is refused. */
+#define HEADERS_MAX 63
+
+/* A client has this long for its request line and headers, and as long again for a body, however slowly it drips. */
+#define REQUEST_READ_MS 10000
+
+/* An idle kept-alive connection owns a worker, so it may not idle long. */
+#define KEEP_ALIVE_IDLE_MS 5000
+
+/* Everything one request may hold in its arena: a body, its parsed strings, the links of an owner and an answer of
+ * MAX_PAGE rows come to well under 8 MiB; reaching the bound is a bug and ends the process like a failed assertion. */
+#define REQUEST_ARENA_BYTES_MAX (32 * 1024 * 1024)
+
+#define REQUEST_ID_BYTES_MAX 128
+
+/* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
+#define IDENTITY_CACHE_MS 2000
+
+/* The decision log's queue of refusals: at 300 bytes a row under 3 MiB; a full one drops and counts. */
+#define DECISION_QUEUE_MAX 8192
+
+/* --- JSON ------------------------------------------------------------------------------------------------------- */
+
+/* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion small. */
+#define JSON_DEPTH_MAX 64
+
+/* A body of 1 MiB could spell half a million values of 64 bytes each; a large terraform document has some ten thousand. */
+#define JSON_VALUES_MAX 100000
+
+/* --- names ------------------------------------------------------------------------------------------------------ */
+
+#define NAME_BYTES_MAX 32		/* users and workspaces: fits a DNS label with room for a suffix */
+#define PROVIDER_ID_BYTES_MAX 64	/* contract section 2 */
+#define TEMPLATE_NAME_BYTES_MAX 64	/* a display name in a list */
+#define EMAIL_BYTES_MAX 254		/* RFC 5321, section 4.5.3.1.3 */
+#define TOKEN_NAME_BYTES_MAX 64		/* shown in a list of keys */
+#define UUID_BYTES 36			/* RFC 9562 text form */
+#define REDIRECT_BYTES_MAX 2048		/* a local path with its query */
+#define URL_BYTES_MAX 2048		/* what browsers and proxies pass on without cutting */
+
+/* --- the gate --------------------------------------------------------------------------------------------------- */
+
+/* One version names at most so many providers; real templates name one to four. It bounds the parallel requests of one
+ * evaluation and every array of verdicts. */
+#define REQUIREMENTS_MAX 32
+
+/* Configured providers; a company has a dozen. */
+#define PROVIDERS_MAX 128
+
+/* Links of one owner that a list may hold: every configured provider and as many no longer configured. */
+#define LINKS_MAX 256
+
+/* The create's read, gate and insert run again once when a link moved between check and insert (contract 4.7). */
+#define GATE_RUNS_MAX 2
+
+/* --- providers -------------------------------------------------------------------------------------------------- */
+
+#define PROVIDER_BODY_BYTES_MAX (1024 * 1024)	/* contract section 5 */
+#define PROVIDER_HEADER_BYTES_MAX 65536		/* all headers of one answer; GitHub sends about 4 KiB */
+#define PROVIDER_TOKEN_BYTES_MAX 16384		/* an Entra access token with many groups is about 8 KiB */
+#define PROVIDER_REQUEST_MS 5000		/* one validation or revocation; below the gate's budget of 10 s */
+#define PROVIDER_EXCHANGE_MS 10000		/* one code exchange: a browser waits for it */
+#define PROVIDER_REVOKE_MS 10000		/* contract section 6 */
+#define PROVIDER_CONNECT_MS 3000		/* a TCP and TLS handshake around the world takes well under one second */
+#define PROVIDER_IN_FLIGHT_MAX 64		/* parallel requests to one provider; more wait in line */
+#define PROVIDER_ERROR_CHARS_MAX 400		/* contract section 5: a remembered reason, never with secrets */
+
+/* --- lists ------------------------------------------------------------------------------------------------------ */
+
+#define PAGE_DEFAULT 50
+#define PAGE_MAX 200
+
+/* --- secrets and sessions ---------------------------------------------------------------------------------------- */
+
+#define SECRET_RANDOM_BYTES 32			/* 256 bit; also the PKCE verifier's 32 octets, RFC 7636 section 4.1 */
+#define TOKEN_LIFETIME_DEFAULT_S 2592000	/* 30 days */
+#define TOKEN_LIFETIME_MIN_S 60
+#define TOKEN_LIFETIME_MAX_S 31536000
+#define TICKET_LIFETIME_S 300			/* contract section 6 */
+#define BROWSER_SESSION_LIFETIME_S 1800		/* a linking session: long enough to sign in at a provider with two factors */
+#define OAUTH_STATE_LIFETIME_S 900		/* one visit to the provider's authorization page */
+
+#endif

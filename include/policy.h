@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every question the policy answers: facts in, a step, a verdict or a decision out. The functions are pure: no clock, no
+ * file, no memory of their own; the same facts give the same answer, and missing facts never mean yes. Each row of the
+ * contract's tables is a line of tests/policy/ as one case. Times are milliseconds since 1970 UTC; 0 is "none". */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decision.h"
+
+/* --- words.c ---------------------------------------------------------------------------------------------------- */
+
+const char *verdict_word(enum verdict verdict);
+const char *reason_word(enum reason reason);
+const char *fixable_by_word(enum fixable_by fixable_by);
+const char *outcome_word(enum outcome outcome);
+const char *enforcement_word(enum enforcement enforcement);
+const char *fail_mode_word(enum fail_mode mode);
+
+/* The verdict a reason stands for and who can mend it: contract section 5. */
+enum verdict reason_verdict(enum reason reason);
+enum fixable_by reason_fixable_by(enum reason reason);
+
+/* One sentence in plain words that tells the owner what the reason means and what to do next. */
+const char *reason_sentence(enum reason reason);
+
+/* The value of a word, or *_COUNT where no value has it. Exact match; "" never matches. */
+enum enforcement enforcement_from_word(const char *word);
+enum fail_mode fail_mode_from_word(const char *word);
+enum reason reason_from_word(const char *word);
+
+/* --- next_step.c ------------------------------------------------------------------------------------------------ */
+
+/* What is known of one owner's link at one provider. */
+struct link_facts {
+	bool linked;
+	bool readable;			/* a key opened the stored tokens */
+	bool has_refresh_token;
+	enum reason remembered;		/* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
+	int64_t issued_at_ms;
+	int64_t expires_at_ms;		/* 0: never expires */
+	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token; 0: never */
+};
+
+struct provider_rules {
+	bool validates;			/* has a validate URL */
+	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and the engine can */
+	int64_t min_valid_ms;		/* MIN_VALID */
+	int64_t verdict_age_max_ms;	/* GATE_MAX_AGE or PREFLIGHT_MAX_AGE: how old a confirmation is reused */
+};
+
+/* What a provider's answer to a validation means: judge_validation.c. */
+#define VALIDATION_LIST(X)                                                                                             \
+	X(VALIDATION_NONE, "none")                                                                                     \
+	X(VALIDATION_CONFIRMED, "confirmed")                                                                           \
+	X(VALIDATION_REJECTED, "rejected")                                                                             \
+	X(VALIDATION_RATE_LIMITED, "rate_limited")                                                                     \
+	X(VALIDATION_UNAVAILABLE, "unavailable")
+
+#define ENUMERATE(name, word) name,
+enum validation { VALIDATION_LIST(ENUMERATE) VALIDATION_COUNT };
+
+/* How one attempt to refresh within this evaluation ended, as far as the next step depends on it. */
+#define REFRESH_END_LIST(X)                                                                                            \
+	X(REFRESH_NOT_TRIED, "not_tried")                                                                              \
+	X(REFRESH_GRANTED, "granted")                                                                                  \
+	X(REFRESH_FAILED_TRANSIENTLY, "failed_transiently")                                                            \
+	X(REFRESH_FAILED_MISCONFIGURED, "failed_misconfigured")                                                        \
+	X(REFRESH_FAILED_IN_PROGRESS, "failed_in_progress")                                                            \
+	X(REFRESH_FAILED_REJECTED, "failed_rejected")                                                                  \
+	X(REFRESH_FAILED_ROTATION_LOST, "failed_rotation_lost")
+
+enum refresh_end { REFRESH_END_LIST(ENUMERATE) REFRESH_END_COUNT };
+
+/* What this evaluation has done for the link so far. */
+struct progress {
+	enum refresh_end refresh;
+	enum validation validation;	/* of the token as it stands now; back to NONE when the token changes */
+	bool reread;			/* after a rejection: the link was read again and its generation stands */
+};
+
+#define STEP_LIST(X)                                                                                                   \
+	X(STEP_SETTLED, "settled")                                                                                     \
+	X(STEP_VALIDATE, "validate")                                                                                   \
+	X(STEP_REREAD, "reread")                                                                                       \
+	X(STEP_REFRESH, "refresh")
+
+enum step_kind { STEP_LIST(ENUMERATE) STEP_COUNT };
+
+/* reason is meaningful for STEP_SETTLED only. */
+struct step {
+	enum step_kind kind;
+	enum reason reason;
+};
+
+/* What to do next for one link: the validation and refresh tables of contract section 5. */
+struct step next_step(const struct link_facts *facts, const struct provider_rules *rules, const struct progress *progress,
+	int64_t now_ms);
+
+/* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
+
+#define TRANSPORT_LIST(X)                                                                                              \
+	X(TRANSPORT_ANSWERED, "answered")                                                                              \
+	X(TRANSPORT_NOT_SENT, "not_sent")	/* connect, DNS or TLS failure: the provider saw nothing */            \
+	X(TRANSPORT_AMBIGUOUS, "ambiguous")	/* sent, but no complete answer came back */
+
+enum transport { TRANSPORT_LIST(ENUMERATE) TRANSPORT_COUNT };
+
+/* The facts of an HTTP answer that validation looks at. */
+struct validation_answer {
+	enum transport transport;
+	int status;
+	bool has_retry_after;
+	bool rate_limit_exhausted;	/* X-RateLimit-Remaining or RateLimit-Remaining equals 0 */
+};
+
+enum validation judge_validation(const struct validation_answer *answer);
+
+#define GRANT_CLASS_LIST(X)                                                                                            \
+	X(GRANT_GRANTED, "granted")                                                                                    \
+	X(GRANT_USER, "user")			/* the user must link again */                                         \
+	X(GRANT_OPERATOR, "operator")		/* the provider refuses our client */                                  \
+	X(GRANT_TRANSIENT, "transient")                                                                                \
+	X(GRANT_NOT_SENT, "not_sent")                                                                                  \
+	X(GRANT_AMBIGUOUS, "ambiguous")
+
+enum grant_class { GRANT_CLASS_LIST(ENUMERATE) GRANT_CLASS_COUNT };
+
+/* The facts of a token endpoint's answer. error is the OAuth error word, "" where the answer has none. */
+struct token_answer {
+	enum transport transport;
+	int status;
+	bool has_access_token;
+	const char *error;
+};
+
+/* The token endpoint's table of contract section 5; also what an authorization-code exchange is judged by. */
+enum grant_class judge_refresh(const struct token_answer *answer);
+
+#undef ENUMERATE
+
+const char *validation_word(enum validation validation);
+const char *step_word(enum step_kind kind);
+const char *grant_class_word(enum grant_class class);
+
+/* --- decide.c --------------------------------------------------------------------------------------------------- */
+
+/* One requirement as it was judged. enforcement is the effective one (enforcement_effective). last_valid_at_ms feeds
+ * FAIL_MODE last_known_good. */
+struct judged {
+	const struct requirement *requirement;
+	enum reason reason;
+	enum enforcement enforcement;
+	enum fail_mode fail_mode;
+	int64_t last_valid_at_ms;
+	int64_t last_known_good_max_age_ms;
+	unsigned retry_after_s;
+};
+
+/* The narrowest setting that says something wins: provider, then template, then deployment; all silent: deny. */
+enum enforcement enforcement_effective(enum enforcement provider, enum enforcement template,
+	enum enforcement deployment);
+
+/* Verdicts, requirements and enforcement → decision. Optional ones never block. A missing required one refuses; only
+ * when none is missing does an unverifiable one make the whole unverifiable. Fills *ret_decision, whose findings point
+ * to the same requirements. judged_count is at most REQUIREMENTS_MAX. */
+void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
+
+/* --- access.c --------------------------------------------------------------------------------------------------- */
+
+#define ROLE_LIST(X)                                                                                                   \
+	X(ROLE_MEMBER, "member")                                                                                       \
+	X(ROLE_TEMPLATE_AUTHOR, "template-author")                                                                     \
+	X(ROLE_CONTROL_PLANE, "control-plane")                                                                         \
+	X(ROLE_PROVISIONER, "provisioner")                                                                             \
+	X(ROLE_AUDITOR, "auditor")                                                                                     \
+	X(ROLE_ADMIN, "admin")
+
+#define ENUMERATE(name, word) name,
+enum role { ROLE_LIST(ENUMERATE) ROLE_COUNT };
+#undef ENUMERATE
+
+/* A set of roles: bit 1u << role. Every user is a member. */
+typedef unsigned role_set;
+
+const char *role_word(enum role role);
+enum role role_from_word(const char *word);	/* ROLE_COUNT where no role has the word */
+
+/* What a caller may be allowed to do. "own" in access_allows says whether the subject is the caller's own user. */
+#define ACTION_LIST(X)                                                                                                 \
+	X(ACTION_USER_CREATE, "user_create")                                                                           \
+	X(ACTION_USER_READ, "user_read")                                                                               \
+	X(ACTION_USER_LIST, "user_list")                                                                               \
+	X(ACTION_USER_CHANGE, "user_change")                                                                           \
+	X(ACTION_USER_DELETE, "user_delete")                                                                           \
+	X(ACTION_ROLE_GRANT, "role_grant")		/* any role but member */                                      \
+	X(ACTION_TOKEN_MANAGE, "token_manage")		/* mint, list and delete a user's API tokens */                \
+	X(ACTION_TEMPLATE_WRITE, "template_write")                                                                     \
+	X(ACTION_TEMPLATE_READ, "template_read")                                                                       \
+	X(ACTION_WORKSPACE_CREATE, "workspace_create")                                                                 \
+	X(ACTION_WORKSPACE_READ, "workspace_read")                                                                     \
+	X(ACTION_PREFLIGHT, "preflight")                                                                               \
+	X(ACTION_LINK_READ, "link_read")		/* list a user's links, never a token */                       \
+	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
+	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
+	X(ACTION_LINK_URL, "link_url")			/* contract section 6: self and control-plane, never admin */  \
+	X(ACTION_DECISION_READ, "decision_read")
+
+#define ENUMERATE(name, word) name,
+enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };
+#undef ENUMERATE
+
+const char *action_word(enum action action);
+enum action action_from_word(const char *word);
+
+/* Whether a caller with these roles may do it; an unknown action is never allowed. */
+bool access_allows(role_set roles, enum action action, bool own);
+
+/* --- requirements.c --------------------------------------------------------------------------------------------- */
+
+/* Adds one to the list in the version's order: the same id again merges, and required wins. false when the id is not
+ * lawful (name_is_provider_id) or the list is full. */
+bool requirements_add(struct requirements *requirements, const char *provider_id, bool optional);
+
+/* --- names.c ---------------------------------------------------------------------------------------------------- */
+
+bool name_is_provider_id(const char *text);	/* [a-z0-9-]{1,64}: contract section 2 */
+bool name_is_workspace(const char *text);	/* [a-z0-9-]{1,32}: contract section 4 */
+bool name_is_user(const char *text);		/* [a-z0-9-]{1,32}, not `me`, not `prebuilds`, not shaped like a UUID */
+bool name_is_template(const char *text);	/* [a-z0-9-]{1,64} */
+bool name_is_uuid(const char *text);		/* RFC 9562 text form, either case */
+bool name_is_email(const char *text);		/* something@something, no blanks or controls, up to 254 bytes */
+bool name_is_request_id(const char *text);	/* a caller's X-Request-Id that may be echoed: [A-Za-z0-9._:+/=-]{1,128} */
+
+/* A path on this host that a browser may be sent to after linking: starts with exactly one slash, no backslash, no
+ * control character, no blank, no authority in disguise; at most REDIRECT_BYTES_MAX. RFC 9700 section 4.11. */
+bool name_is_local_path(const char *text);
+
+/* https anywhere, or http on a loopback host (127.0.0.0/8, [::1], localhost): contract section 2. No user info, no
+ * fragment. */
+bool name_is_provider_url(const char *text);
+
+#endif
