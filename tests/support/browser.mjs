@@ -46,7 +46,8 @@ export class Browser {
       headers: { Accept: this.accept, ...(cookie ? { Cookie: cookie } : {}), ...headers }, body,
     });
     this.#keep(url.origin, answer.headers["set-cookie"] ?? []);
-    if (service && url.origin === new URL(service.accessUrl).origin)
+    const own = (address) => url.origin === new URL(address).origin;
+    if (service && (own(service.accessUrl) || own(service.base)))
       answer.body = checkAnswer(method, url.pathname, answer);
     answer.url = url;
     answer.next = answer.headers.location ? new URL(answer.headers.location, url) : null;
