@@ -107,6 +107,7 @@ test("a change changes what it names and nothing else", async () => {
   const path = `/api/v2/users/${user.id}`;
   const { token, ...plain } = user;
   assert.deepEqual(await world.expect(200, "PATCH", path, {}), plain);
+  assert.deepEqual(await world.expect(200, "PATCH", path, { status: null, roles: null }), plain);
   assert.deepEqual(await world.expect(200, "PATCH", path, { email: null }), { ...plain, email: null });
   assert.deepEqual(await world.expect(200, "PATCH", path, { roles: ["provisioner"] }), { ...plain, email: null, roles: ["member", "provisioner"] });
   assert.deepEqual(await world.expect(200, "PATCH", path, { status: "suspended" }), { ...plain, email: null, roles: ["member", "provisioner"], status: "suspended" });
@@ -114,7 +115,7 @@ test("a change changes what it names and nothing else", async () => {
   assert.deepEqual(await world.expect(200, "GET", path), { ...plain, email: "b@example.com", roles: ["member"] });
 });
 
-for (const [change, field] of [[{ status: "gone" }, "status"], [{ status: null }, "status"], [{ email: "no" }, "email"], [{ roles: ["no"] }, /^roles/], [{ roles: null }, /^roles/]])
+for (const [change, field] of [[{ status: "gone" }, "status"], [{ email: "no" }, "email"], [{ roles: ["no"] }, /^roles/]])
   test(`the change ${JSON.stringify(change)} is refused`, async () => {
     const user = await world.createUser({ withToken: false });
     assertError(await world.admin("PATCH", `/api/v2/users/${user.id}`, change), 400, "validation_failed", field);
