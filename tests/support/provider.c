@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
-enum { THREADS_DEFAULT = 64, THREADS_MAX = 4096 };
+enum { THREADS_MAX = 4096 };
 enum { CONFIG_MAX_BYTES = 1 << 20 };
 /* Held requests are let go at the end; what is not answered after this is cut off. */
 enum { DRAIN_LIMIT_MS = 300 };
@@ -34,8 +34,8 @@ static const char usage[] =
         "never heard before is a new provider that behaves.\n"
         "\n"
         "  --listen HOST:PORT       where to listen; port 0 picks a free one (default 127.0.0.1:0)\n"
-        "  --threads N              how many connections are served at once (default 64; a connection keeps its "
-        "thread)\n"
+        "  --threads N              how many connections are served at once (default 64; an idle connection keeps its\n"
+        "                           thread, so beyond 7/8 of N connections end with their answer)\n"
         "  --config FILE            JSON: {NAME: {SWITCH: VALUE}}, as PUT /_control/NAME would set them\n"
         "  --client NAME=ID:SECRET  the client of provider NAME (default gatehouse-demo:gatehouse-demo-secret)\n"
         "  --url URL                how others reach it, when that is not http://HOST:PORT\n"
@@ -198,6 +198,25 @@ static bool options_read(int count, char **arguments, struct options *options, b
 	return good && (optind == count || complain("what is %s?", arguments[optind]));
 }
 
+/* A keep-alive connection owns its thread even while it is idle. So idle ones never take all threads: beyond seven
+ * eighths of them, connections end with their answer. */
+static long connections_comfortable;
+static atomic_long connections_open;
+
+static int connection_begin(const struct mg_connection *connection, void **ret_data)
+{
+	(void)connection;
+	(void)ret_data;
+	atomic_store(&exchange_crowded, atomic_fetch_add(&connections_open, 1) + 1 > connections_comfortable);
+	return 0;
+}
+
+static void connection_end(const struct mg_connection *connection)
+{
+	(void)connection;
+	atomic_store(&exchange_crowded, atomic_fetch_sub(&connections_open, 1) - 1 > connections_comfortable);
+}
+
 static struct mg_context *server_start(const struct options *options, const char *listen)
 {
 	const char *settings[] = {
@@ -222,9 +241,15 @@ static struct mg_context *server_start(const struct options *options, const char
 	        NULL,
 	};
 	char why[256] = "";
-	struct mg_callbacks callbacks = {.begin_request = route_serve};
+	struct mg_callbacks callbacks = {
+	        .begin_request = route_serve,
+	        .init_connection = connection_begin,
+	        .connection_closed = connection_end,
+	};
 	struct mg_init_data init = {.callbacks = &callbacks, .configuration_options = settings};
 	struct mg_error_data error = {.text = why, .text_buffer_size = sizeof(why)};
+	long threads = strtol(options->threads, NULL, 10);
+	connections_comfortable = threads - (threads + 7) / 8;
 	struct mg_context *server = mg_start2(&init, &error);
 	if (!server)
 		complain("cannot listen on %s: %s", listen, why);
@@ -287,10 +312,12 @@ static int serve(const struct options *options, const sigset_t *signals)
 {
 	char address[256];
 	listen_address_read(options->listen, address, sizeof(address));
+	route_close_doors();
 	struct mg_context *server = server_start(options, address);
 	if (!server)
 		return EXIT_FAILURE;
 	base_url_set(server, options, address);
+	route_open_doors();
 	bool told = !options->url_file || url_file_write(options->url_file);
 	if (told) {
 		int signal_number = 0;

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 char exchange_base_url[256];
+atomic_bool exchange_crowded;
 
 /* What must not stand in the request log. */
 static const char *const secret_names[] = {"access_token", "refresh_token", "token", "code", "code_verifier",
@@ -81,6 +82,18 @@ const char *parameters_get(const struct parameters *parameters, const char *name
 	return NULL;
 }
 
+/* Reads on, up to a second bound: a connection closed on unread bytes is reset, and the refusal is lost with it. */
+static void body_discard(const struct exchange *exchange)
+{
+	char piece[16384];
+	for (size_t discarded = 0; discarded < BODY_MAX_BYTES_DISCARDED;) {
+		int count = mg_read(exchange->connection, piece, sizeof(piece));
+		if (count <= 0)
+			return;
+		discarded += (size_t)count;
+	}
+}
+
 /* Reads what was announced, or chunks until their end, up to the bound; NULL when it is more or breaks off. */
 static char *body_read(const struct exchange *exchange, size_t *ret_length)
 {
@@ -132,8 +145,10 @@ bool exchange_read(struct exchange *exchange)
 	if (!has_body)
 		return true;
 	exchange->body = body_read(exchange, &length);
-	if (!exchange->body)
+	if (!exchange->body) {
+		body_discard(exchange);
 		return refuse(exchange, 413, "the body is too long or broken off");
+	}
 	if (strlen(exchange->body) != length)
 		return refuse(exchange, 400, "the body has a NUL in it");
 	if (type_is(exchange, "application/x-www-form-urlencoded"))

@@ -11,7 +11,7 @@
 /* An authorization request has about ten parameters; whoever sends more than this is testing limits. */
 enum { PARAMETER_COUNT_MAX = 48, SEGMENT_COUNT_MAX = 2, SEGMENT_SIZE = 128 };
 /* OAuth requests fit in some KiB; a change of switches may carry a whole faulty body. */
-enum { BODY_MAX_BYTES_READ = 1 << 20 };
+enum { BODY_MAX_BYTES_READ = 1 << 20, BODY_MAX_BYTES_DISCARDED = 16 << 20 };
 
 struct parameter {
 	const char *name;
@@ -54,8 +54,11 @@ struct exchange {
 	long at_ms;
 };
 
-/* Where this process is reached: scheme, host and port, no slash at the end. Set once before the first request. */
+/* Where this process is reached: scheme, host and port, no slash at the end. Set once, before the doors open. */
 extern char exchange_base_url[256];
+
+/* Whether so many connections are open that each should end with its answer; set by the process. */
+extern atomic_bool exchange_crowded;
 
 /* Reads query and body; false after having put a refusal into the answer. */
 bool exchange_read(struct exchange *exchange);

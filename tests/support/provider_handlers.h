@@ -46,6 +46,10 @@ void control_release_gate(struct exchange *exchange);
 
 /* provider_routes.c: serves one request from beginning to end. CivetWeb's begin_request. */
 int route_serve(struct mg_connection *connection);
+/* Requests wait at the doors until these open: the port, and so exchange_base_url, is known only after the server has
+ * begun to listen. */
+void route_close_doors(void);
+void route_open_doors(void);
 /* How many requests are being served now. */
 long route_in_flight(void);
 

@@ -188,23 +188,21 @@ static enum redemption credential_judge(const struct credential *credential)
 	return credential_expired(credential) ? REFUSED_EXPIRED : REDEEMED;
 }
 
-static enum redemption code_judge(
-        const struct credential *code, const char *redirect_uri, const char *verifier, bool check_pkce)
+static enum redemption code_judge(const struct credential *code, const struct code_claim *claim)
 {
 	enum redemption outcome = credential_judge(code);
 	if (outcome != REDEEMED)
 		return outcome;
-	if (code->redirect_uri && (!redirect_uri || strcmp(redirect_uri, code->redirect_uri) != 0))
+	if (code->redirect_uri && (!claim->redirect_uri || strcmp(claim->redirect_uri, code->redirect_uri) != 0))
 		return REFUSED_REDIRECT_URI;
-	return check_pkce && !verifier_fits(code, verifier) ? REFUSED_VERIFIER : REDEEMED;
+	return claim->check_pkce && !verifier_fits(code, claim->verifier) ? REFUSED_VERIFIER : REDEEMED;
 }
 
-enum redemption ledger_redeem_code(struct ledger *ledger, const char *code, const char *redirect_uri,
-        const char *verifier, bool check_pkce, struct family **ret_family)
+enum redemption ledger_redeem_code(struct ledger *ledger, const struct code_claim *claim, struct family **ret_family)
 {
 	pthread_mutex_lock(&ledger->lock);
-	struct credential *found = ledger_find_kind(ledger, code, CREDENTIAL_CODE);
-	enum redemption outcome = code_judge(found, redirect_uri, verifier, check_pkce);
+	struct credential *found = ledger_find_kind(ledger, claim->code, CREDENTIAL_CODE);
+	enum redemption outcome = code_judge(found, claim);
 	if (outcome == REFUSED_REUSED)
 		found->family->revoked = true;
 	if (outcome == REDEEMED) {

@@ -34,6 +34,15 @@ struct grant {
 	long life_s;
 };
 
+/* What a client brings to redeem a code; NULL for what it left out. With `check_pkce` the verifier must fit the
+ * challenge, and be absent where there was none. */
+struct code_claim {
+	const char *code;
+	const char *redirect_uri;
+	const char *verifier;
+	bool check_pkce;
+};
+
 struct token_rules {
 	long expires_in_s; /* 0: never; below 0: expired at once */
 	bool with_refresh;
@@ -73,10 +82,8 @@ void ledger_make(struct ledger *ledger);
 void ledger_begin_era(struct ledger *ledger);
 
 void ledger_issue_code(struct ledger *ledger, const struct grant *grant, char ret_code[SECRET_SIZE]);
-/* Redeems a code once and gives its family; a second time revokes the family (RFC 6749 section 4.1.2).
- * `verifier` may be NULL; with `check_pkce` the verifier must fit the challenge, and be absent without one. */
-enum redemption ledger_redeem_code(struct ledger *ledger, const char *code, const char *redirect_uri,
-        const char *verifier, bool check_pkce, struct family **ret_family);
+/* Redeems a code once and gives its family; a second time revokes the family (RFC 6749 section 4.1.2). */
+enum redemption ledger_redeem_code(struct ledger *ledger, const struct code_claim *claim, struct family **ret_family);
 
 /* Issues tokens for a family that a redemption gave. */
 void ledger_issue_tokens(

@@ -49,10 +49,22 @@ static const struct route routes[] = {
 
 static const char control_prefix[] = "/_control/";
 static atomic_long in_flight;
+static struct gate doors; /* open as soon as the process knows its own URL */
 
 long route_in_flight(void)
 {
 	return atomic_load(&in_flight);
+}
+
+void route_close_doors(void)
+{
+	gate_make(&doors);
+	gate_set(&doors, GATE_CLOSED, GATE_BEFORE);
+}
+
+void route_open_doors(void)
+{
+	gate_set(&doors, GATE_OPEN, GATE_BEFORE);
 }
 
 /* Takes "/name" off the front of `path` and gives the rest; NULL when there is no lawful name. */
@@ -221,6 +233,7 @@ int route_serve(struct mg_connection *connection)
 	        .client_auth = CLIENT_AUTH_NONE,
 	};
 	atomic_fetch_add(&in_flight, 1);
+	gate_pass(&doors, GATE_BEFORE);
 	exchange_serve(&exchange);
 	exchange_send(&exchange);
 	int status = exchange.answer.status;

@@ -131,13 +131,16 @@ void exchange_send(struct exchange *exchange)
 	const struct fault *fault = exchange->fault;
 	const struct text *body = &exchange->answer.body;
 	SCOPED(text_release) struct text message = {0};
-	if (!has_body(exchange->answer.status))
+	if (!has_body(exchange->answer.status) || strcmp(exchange->info->request_method, "HEAD") == 0)
 		text_release(&exchange->answer.body);
 	if (changes_sending(fault)) {
 		send_with_fault(exchange, fault);
 		return;
 	}
-	head_add(exchange, keeps_alive(exchange), body->length, &message);
+	bool keep_alive = keeps_alive(exchange) && !atomic_load(&exchange_crowded);
+	if (!keep_alive)
+		mg_disable_keep_alive(exchange->connection);
+	head_add(exchange, keep_alive, body->length, &message);
 	if (body->length)
 		text_add_bytes(&message, body->bytes, body->length);
 	write_bytes(exchange, message.bytes, message.length);

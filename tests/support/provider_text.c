@@ -53,8 +53,9 @@ void text_add_bytes(struct text *text, const char *bytes, size_t length)
 	size_t needed = text->length + length + 1;
 	if (needed > text->capacity) {
 		size_t capacity = needed * 2 < 512 ? 512 : needed * 2;
-		text->bytes = realloc(text->bytes, capacity);
-		memory_require(text->bytes);
+		char *grown = realloc(text->bytes, capacity);
+		memory_require(grown);
+		text->bytes = grown;
 		text->capacity = capacity;
 	}
 	memcpy(text->bytes + text->length, bytes, length);

@@ -210,9 +210,13 @@ static void grant_code(struct exchange *exchange, const char *code)
 {
 	struct provider *provider = exchange->provider;
 	struct family *family = NULL;
-	enum redemption outcome = ledger_redeem_code(&provider->ledger, code,
-	        parameters_get(&exchange->form, "redirect_uri"), parameters_get(&exchange->form, "code_verifier"),
-	        exchange->switches->pkce != PKCE_IGNORED, &family);
+	struct code_claim claim = {
+	        .code = code,
+	        .redirect_uri = parameters_get(&exchange->form, "redirect_uri"),
+	        .verifier = parameters_get(&exchange->form, "code_verifier"),
+	        .check_pkce = exchange->switches->pkce != PKCE_IGNORED,
+	};
+	enum redemption outcome = ledger_redeem_code(&provider->ledger, &claim, &family);
 	if (outcome == REDEEMED) {
 		grant_tokens(exchange, family, exchange->switches->refresh_token);
 		return;
