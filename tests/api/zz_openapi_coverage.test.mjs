@@ -50,6 +50,20 @@ function* responsesOf({ path, method, responses }) {
   }
 }
 
+// The table is C, so its strings are put together as the compiler would.
+function routesOfCode() {
+  const code = readFileSync(new URL("../../gate/http/route.c", import.meta.url), "utf8");
+  const words = Object.fromEntries([...code.matchAll(/^#define (\w+) "([^"]*)"/gm)].map(([, name, text]) => [name, text]));
+  const join = (text) => [...text.matchAll(/"([^"]*)"|(\w+)/g)].map(([, literal, name]) => literal ?? words[name]).join("");
+  return [...code.matchAll(/\{"([A-Z]+)", ([^,]+),/g)].map(([, method, path]) => `${method} ${join(path)}`);
+}
+
+test("the code's table of routes and the document name the same operations", () => {
+  const coded = routesOfCode();
+  assert.ok(coded.length > 20, `${coded.length} routes were read from the code`);
+  assert.deepEqual(coded.sort(), operations.map(({ name }) => name).sort());
+});
+
 test("every documented operation was seen", { skip }, () => {
   assert.deepEqual(operations.map(({ name }) => name).filter((name) => !seenOperations.has(name)), []);
 });
