@@ -136,7 +136,8 @@ static int wait_slice(const struct slow_worker *worker, struct pollfd *fd, int64
 	return both[0].revents != 0 ? 1 : 0;
 }
 
-static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+/* Not inlined: the C library declares poll's first argument as written only, and gcc believes it. */
+__attribute__((noinline)) static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	int64_t end_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
 
@@ -159,7 +160,7 @@ static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int ti
 }
 
 /* The accepting thread looks at its stop flag between two polls; being woken spares the rest of its two seconds. */
-static int wait_for_connection(const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+__attribute__((noinline)) static int wait_for_connection(const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	struct slow_guard *guard = worker->guard;
 	struct pollfd both[2] = {*fd, {.fd = guard->wake_fd, .events = POLLIN}};
