@@ -64,6 +64,7 @@ void slow_enter(struct slow_worker *worker, enum slow_phase phase)
 		atomic_fetch_sub(&worker->guard->occupied, 1);
 	worker->phase = phase;
 	worker->since_us = now_us;
+	worker->has_waited = false;
 }
 
 int64_t slow_limit_us(enum slow_phase phase, int free_workers, int threads)
@@ -149,8 +150,10 @@ __attribute__((noinline)) static int wait_for_client(struct slow_worker *worker,
 		int64_t left_ms = timeout_ms < 0 ? INT64_MAX : (end_us - now_us + 999) / 1000;
 		int result;
 
-		if (wait_is_over(worker, now_us))
+		/* What has already come is taken, however late this thread got to run. */
+		if (wait_is_over(worker, now_us) && (worker->has_waited || wait_ms(fd, 1, 0) <= 0))
 			return give_up(worker, fd);
+		worker->has_waited = true;
 		result = wait_slice(worker, fd, left_ms > 0 ? left_ms : 0);
 		if (result > 0 && worker->phase == SLOW_IDLE)
 			slow_enter(worker, SLOW_HEAD);
