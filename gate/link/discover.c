@@ -58,8 +58,7 @@ static struct discovery *discovery_of(const char *issuer)
 	return found;
 }
 
-/* --- where the document is -------------------------------------------------------------------------------------------
- */
+/* --- where the document is --------------------------------------------------------------------------------------- */
 
 /* OpenID Connect Discovery 1.0 section 4: behind the issuer, whose last slash is left out. */
 static const char *openid_url(const char *issuer, struct arena *arena)
@@ -102,8 +101,7 @@ static struct http_answer fetch(
 	return http_client_ask(engine->http, &request, arena);
 }
 
-/* --- what it says ----------------------------------------------------------------------------------------------------
- */
+/* --- what it says ------------------------------------------------------------------------------------------------ */
 
 static bool fail(const struct provider *provider, const char *why, struct problem *problem)
 {

@@ -78,8 +78,7 @@ static struct http_answer ask(struct state *state, struct http_request request)
 	return http_client_ask(state->client, &request, state->arena);
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------------
- */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 static void an_answer_comes_back_whole(void **data)
 {
@@ -172,8 +171,7 @@ static void what_is_no_http_is_ambiguous(void **data)
 	}
 }
 
-/* --- bounds ---------------------------------------------------------------------------------------------------------
- */
+/* --- bounds ------------------------------------------------------------------------------------------------------ */
 
 static void a_body_over_the_bound_is_refused(void **data)
 {
@@ -221,8 +219,7 @@ static void a_header_with_a_line_break_is_never_sent(void **data)
 	assert_int_equal(demo_number(state->arena, "injected", "requests", "validate"), 0);
 }
 
-/* --- redirects ------------------------------------------------------------------------------------------------------
- */
+/* --- redirects --------------------------------------------------------------------------------------------------- */
 
 static void a_redirect_on_the_same_host_keeps_the_token(void **data)
 {
@@ -269,8 +266,7 @@ static void a_post_is_not_redirected(void **data)
 	assert_in_range(answer.status, 300, 399);
 }
 
-/* --- connections ----------------------------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------------------------- */
 
 static void a_post_is_never_sent_twice(void **data)
 {
@@ -371,8 +367,7 @@ static void ending_tells_those_who_wait(void **data)
 	http_waiter_free(waiter);
 }
 
-/* --- a name server that does not answer ------------------------------------------------------------------------------
- */
+/* --- a name server that does not answer -------------------------------------------------------------------------- */
 
 static struct {
 	pthread_mutex_t lock;
@@ -419,8 +414,7 @@ static void a_hanging_name_server_holds_up_nobody(void **data)
 	assert_int_equal(alive.status, 200);
 }
 
-/* --- many threads ----------------------------------------------------------------------------------------------------
- */
+/* --- many threads ------------------------------------------------------------------------------------------------ */
 
 static void *ask_often(void *argument)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The code exchange with the quirks of each preset, what a failure tells whom, discovery and revocation. */
+/* The code exchange with the quirks of each preset, and what a failure tells whom. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include "../../../gate/base/json.h"
 #include "../../../gate/base/text.h"
 #include "../../../gate/link/oauth.h"
-#include "../../../gate/link/revoke.h"
 #include "demo.h"
 
 struct state {
@@ -51,8 +50,7 @@ static struct secret a_verifier(void)
 	return text_secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
 }
 
-/* --- the authorization page ------------------------------------------------------------------------------------------
- */
+/* --- the authorization page -------------------------------------------------------------------------------------- */
 
 static const char *authorize_value(struct state *state, const struct provider *provider, const char *name)
 {
@@ -101,8 +99,7 @@ static void the_page_follows_the_preset(void **data)
 	assert_string_equal(authorize_value(state, entra, "resource"), "499b84ac-1321-427f-aa17-267ca6975798");
 }
 
-/* --- the exchange ----------------------------------------------------------------------------------------------------
- */
+/* --- the exchange ------------------------------------------------------------------------------------------------ */
 
 /* A fresh code, exchanged. */
 static bool exchange(struct state *state, struct provider *provider)
@@ -191,8 +188,7 @@ static void a_secret_is_rotated_without_downtime(void **data)
 	assert_granted(state, provider);
 }
 
-/* --- what is granted
- * -------------------------------------------------------------------------------------------------- */
+/* --- what is granted --------------------------------------------------------------------------------------------- */
 
 static void answer_with(struct state *state, const char *name, const char *body)
 {
@@ -282,8 +278,7 @@ static void slacks_user_token_is_found(void **data)
 	assert_string_equal(state->grant.access_token.text, "xoxb");
 }
 
-/* --- what is told of a failure
- * ----------------------------------------------------------------------------------------- */
+/* --- what is told of a failure ----------------------------------------------------------------------------------- */
 
 struct failure_row {
 	const char *name;
@@ -367,134 +362,6 @@ static void a_token_over_the_bound_is_refused(void **data)
 	assert_granted(state, provider);
 }
 
-/* --- discovery
- * -------------------------------------------------------------------------------------------------------- */
-
-static struct provider *discovered_provider(struct state *state, const char *name)
-{
-	struct provider *provider = demo_provider(state->arena, name, PROVIDER_OTHER);
-
-	provider->issuer = demo_url(state->arena, arena_printf(state->arena, "/%s", name));
-	provider->auth_url = "";
-	provider->token_url = "";
-	return provider;
-}
-
-static void endpoints_are_discovered_once(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = discovered_provider(state, "issuer");
-
-	assert_true(provider_discover(&state->engine, provider, &state->problem));
-	assert_string_equal(provider->auth_url, demo_url(state->arena, "/issuer/authorize"));
-	assert_string_equal(provider->token_url, demo_url(state->arena, "/issuer/token"));
-	assert_granted(state, provider);
-	assert_true(provider_discover(&state->engine, provider, &state->problem));
-	assert_int_equal(demo_number(state->arena, "issuer", "requests", "discovery"), 1);
-}
-
-static void another_issuers_document_is_refused(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = discovered_provider(state, "impostor");
-
-	demo_switch(state->arena, "impostor", "{\"wrong_issuer\": true}");
-	assert_false(provider_discover(&state->engine, provider, &state->problem));
-	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_FAILED);
-	assert_string_equal(provider->token_url, "");
-}
-
-static void a_failed_discovery_is_not_hammered(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = discovered_provider(state, "down");
-
-	demo_fault(state->arena, "down", "discovery", "{\"status\": 500}");
-	for (int i = 0; i < 5; i++) {
-		assert_false(provider_discover(&state->engine, provider, &state->problem));
-		assert_non_null(strstr(state->problem.message, "500"));
-	}
-	assert_int_equal(demo_number(state->arena, "down", "requests", "discovery"), 1);
-}
-
-static void an_endpoint_in_the_clear_is_refused(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = discovered_provider(state, "clear");
-	const char *body = arena_printf(state->arena,
-		"{\"issuer\":\"%s\",\"authorization_endpoint\":\"http://idp.test/a\",\"token_endpoint\":\"https://"
-		"idp.test/t\"}",
-		provider->issuer);
-	SCOPED(json_release) struct json *fault = json_new_object();
-
-	json_add_integer(fault, "status", 200);
-	json_add_string(fault, "body", body);
-	demo_fault(state->arena, "clear", "discovery", json_print(fault, state->arena));
-	assert_false(provider_discover(&state->engine, provider, &state->problem));
-	assert_non_null(strstr(state->problem.message, "no lawful endpoints"));
-}
-
-/* --- revocation
- * ------------------------------------------------------------------------------------------------------- */
-
-static bool revoke(struct state *state, struct provider *provider, const char **ret_error)
-{
-	return revoke_tokens(&state->engine, provider, state->grant.access_token, state->grant.refresh_token,
-		state->arena, ret_error);
-}
-
-static void a_token_is_revoked_in_both_forms(void **data)
-{
-	struct state *state = *data;
-	struct provider *rfc = demo_provider(state->arena, "revoke-rfc", PROVIDER_GITLAB);
-	struct provider *github = demo_provider(state->arena, "revoke-github", PROVIDER_GITHUB);
-	const char *error = NULL;
-
-	github->revoke_url = demo_url(state->arena, "/revoke-github/applications/gatehouse-demo/grant");
-	assert_granted(state, rfc);
-	assert_true(revoke(state, rfc, &error));
-	assert_null(error);
-	assert_int_equal(demo_number(state->arena, "revoke-rfc", "counters", "revocations"), 1);
-
-	assert_granted(state, github);
-	assert_true(revoke(state, github, &error));
-	assert_int_equal(demo_number(state->arena, "revoke-github", "counters", "revocations"), 1);
-}
-
-static void a_revocation_that_fails_is_told_in_few_words(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "revoke-fails", PROVIDER_GITLAB);
-	const char *error = NULL;
-
-	assert_granted(state, provider);
-	demo_fault(state->arena, "revoke-fails", "revoke", "{\"status\": 503, \"body\": \"secret\"}");
-	assert_false(revoke(state, provider, &error));
-	assert_string_equal(error, "the provider answered with HTTP status 503");
-	demo_fault(state->arena, "revoke-fails", "revoke", "{\"cut\": \"before_headers\"}");
-	assert_false(revoke(state, provider, &error));
-	assert_string_equal(error, "the provider gave no answer");
-	provider->revoke_url = "http://127.0.0.1:1/revoke";
-	assert_false(revoke(state, provider, &error));
-	assert_string_equal(error, "the provider cannot be reached");
-	provider->revoke_url = "";
-	assert_false(revoke_is_supported(provider));
-	assert_false(revoke(state, provider, &error));
-}
-
-static void slack_confirms_in_its_body(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "revoke-slack", PROVIDER_SLACK);
-	const char *error = NULL;
-
-	assert_granted(state, provider);
-	demo_fault(state->arena, "revoke-slack", "revoke", "{\"status\": 200, \"body\": \"{\\\"ok\\\":false}\"}");
-	assert_false(revoke(state, provider, &error));
-	demo_fault(state->arena, "revoke-slack", "revoke", "{\"status\": 200, \"body\": \"{\\\"ok\\\":true}\"}");
-	assert_true(revoke(state, provider, &error));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -512,13 +379,6 @@ int main(void)
 		TEST(a_code_is_sent_again_only_after_a_refused_client),
 		TEST(a_provider_that_cannot_be_reached_is_told),
 		TEST(a_token_over_the_bound_is_refused),
-		TEST(endpoints_are_discovered_once),
-		TEST(another_issuers_document_is_refused),
-		TEST(a_failed_discovery_is_not_hammered),
-		TEST(an_endpoint_in_the_clear_is_refused),
-		TEST(a_token_is_revoked_in_both_forms),
-		TEST(a_revocation_that_fails_is_told_in_few_words),
-		TEST(slack_confirms_in_its_body),
 	};
 
 	demo_start();
