@@ -79,7 +79,7 @@ struct requirements {
 };
 
 /* One provider's part in an evaluation. `blocks` and `warns` say what policy/decide.c made of it under the enforcement
- * and fail mode that apply. retry_after_s is 0 where there is nothing to wait for. */
+ * and fail mode that apply. retry_after_s is 0 where nothing says how long to wait. */
 struct finding {
 	const struct requirement *requirement;
 	enum reason reason;
@@ -91,7 +91,7 @@ struct finding {
 
 struct decision {
 	enum outcome outcome;
-	unsigned retry_after_s;	/* the longest wait any blocking finding asks for; 0 when allowed or refused */
+	unsigned retry_after_s;	/* the longest wait a blocking finding asks for, else a few seconds; 0 unless unverifiable */
 	size_t finding_count;
 	struct finding findings[REQUIREMENTS_MAX];
 };

@@ -79,7 +79,8 @@ enum refresh_end { REFRESH_END_LIST(ENUMERATE) REFRESH_END_COUNT };
 struct progress {
 	enum refresh_end refresh;
 	enum validation validation;	/* of the token as it stands now; back to NONE when the token changes */
-	bool reread;			/* after a rejection: the link was read again and its generation stands */
+	bool reread;			/* after a rejection: the link was read again and its generation stands; back
+					 * to false when the token changes */
 };
 
 #define STEP_LIST(X)                                                                                                   \
@@ -96,7 +97,12 @@ struct step {
 	enum reason reason;
 };
 
-/* What to do next for one link: the validation and refresh tables of contract section 5. */
+/* Whether a confirmation is younger than age_max_ms. One never given (0), one from the future and an age_max_ms of 0 are
+ * never fresh. */
+bool confirmation_is_fresh(int64_t confirmed_at_ms, int64_t age_max_ms, int64_t now_ms);
+
+/* What to do next for one link: the validation and refresh tables of contract section 5. A token is expired from
+ * expires_at_ms on. Every step but STEP_SETTLED changes the progress or the facts, so asking until settled ends. */
 struct step next_step(const struct link_facts *facts, const struct provider_rules *rules, const struct progress *progress,
 	int64_t now_ms);
 
@@ -137,7 +143,8 @@ struct token_answer {
 	const char *error;
 };
 
-/* The token endpoint's table of contract section 5; also what an authorization-code exchange is judged by. */
+/* The token endpoint's table of contract section 5; also what an authorization-code exchange is judged by. An error word
+ * that the table does not name blames the user only with 400 or 401; error may be NULL. */
 enum grant_class judge_refresh(const struct token_answer *answer);
 
 #undef ENUMERATE
@@ -164,9 +171,11 @@ struct judged {
 enum enforcement enforcement_effective(enum enforcement provider, enum enforcement template,
 	enum enforcement deployment);
 
-/* Verdicts, requirements and enforcement → decision. Optional ones never block. A missing required one refuses; only
- * when none is missing does an unverifiable one make the whole unverifiable. Fills *ret_decision, whose findings point
- * to the same requirements. judged_count is at most REQUIREMENTS_MAX. */
+/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. A missing required one refuses;
+ * only when none is missing does an unverifiable one make the whole unverifiable. FAIL_MODE turns an unverifiable reason
+ * into fail_open or last_known_good, which warn. Enforcement warn turns blocking into warning; dryrun does neither.
+ * Fills *ret_decision, whose findings point to the same requirements. More judged than REQUIREMENTS_MAX is unverifiable
+ * without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
 
 /* --- access.c --------------------------------------------------------------------------------------------------- */
@@ -183,7 +192,7 @@ void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, st
 enum role { ROLE_LIST(ENUMERATE) ROLE_COUNT };
 #undef ENUMERATE
 
-/* A set of roles: bit 1u << role. Every user is a member. */
+/* A set of roles: bit 1u << role. Every user is a member; the empty set may do nothing. */
 typedef unsigned role_set;
 
 const char *role_word(enum role role);
@@ -230,17 +239,17 @@ bool requirements_add(struct requirements *requirements, const char *provider_id
 bool name_is_provider_id(const char *text);	/* [a-z0-9-]{1,64}: contract section 2 */
 bool name_is_workspace(const char *text);	/* [a-z0-9-]{1,32}: contract section 4 */
 bool name_is_user(const char *text);		/* [a-z0-9-]{1,32}, not `me`, not `prebuilds`, not shaped like a UUID */
-bool name_is_template(const char *text);	/* [a-z0-9-]{1,64} */
+bool name_is_template(const char *text);	/* [a-z0-9-]{1,64}, not shaped like a UUID: a path takes either */
 bool name_is_uuid(const char *text);		/* RFC 9562 text form, either case */
 bool name_is_email(const char *text);		/* something@something, no blanks or controls, up to 254 bytes */
 bool name_is_request_id(const char *text);	/* a caller's X-Request-Id that may be echoed: [A-Za-z0-9._:+/=-]{1,128} */
 
-/* A path on this host that a browser may be sent to after linking: starts with exactly one slash, no backslash, no
- * control character, no blank, no authority in disguise; at most REDIRECT_BYTES_MAX. RFC 9700 section 4.11. */
+/* A path on this host that a browser may be sent to after linking: printable ASCII, starts with a slash, no backslash, no
+ * blank, no two slashes in a row before the query; at most REDIRECT_BYTES_MAX. RFC 9700 section 4.11. */
 bool name_is_local_path(const char *text);
 
-/* https anywhere, or http on a loopback host (127.0.0.0/8, [::1], localhost): contract section 2. No user info, no
- * fragment. */
+/* https anywhere, or http on a loopback host (127.0.0.0/8, [::1], localhost): contract section 2. Printable ASCII, no
+ * backslash, no user info, no fragment, a port from 1 to 65535 if any; at most URL_BYTES_MAX. */
 bool name_is_provider_url(const char *text);
 
 #endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The suites about one link: what to do next, and what a provider's answers mean. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "eval.h"
+#include "policy.h"
+
+#define WORD(name, word) word,
+#define REASON_WORD(name, word, verdict, fixable_by) word,
+
+static const char *const reasons_or_none[] = {REASON_LIST(REASON_WORD) ""};
+static const char *const validations_or_unknown[] = {VALIDATION_LIST(WORD) "unknown"};
+static const char *const judgements[] = {"", "confirmed", "rejected", "rate_limited", "unavailable"};
+static const char *const refresh_ends[] = {REFRESH_END_LIST(WORD)};
+static const char *const steps[] = {STEP_LIST(WORD)};
+static const char *const transports[] = {TRANSPORT_LIST(WORD) "unknown"};
+static const char *const grant_classes[] = {GRANT_CLASS_LIST(WORD)};
+
+#undef WORD
+#undef REASON_WORD
+
+static const struct column next_step_columns[] = {
+	WORDS("step", steps),
+	WORDS("reason", reasons_or_none),
+	ONE_OF("link", "none", "sealed", "access_only", "refreshable"),
+	WORDS("remembered", reasons_or_none),
+	COLUMN("issued", parse_time),
+	COLUMN("expires", parse_time),
+	COLUMN("confirmed", parse_time),
+	ONE_OF("provider", "neither", "validates", "refreshes", "both"),
+	COLUMN("min_valid", parse_duration),
+	COLUMN("max_age", parse_duration),
+	WORDS("refresh", refresh_ends),
+	WORDS("validation", validations_or_unknown),
+	ONE_OF("link_again", "-", "reread"),
+	COLUMN("clock", parse_time),
+};
+
+static void run_next_step(const struct value *values, size_t count)
+{
+	(void)count;
+	const struct link_facts facts = {
+		.linked = values[2].number >= 1,
+		.readable = values[2].number >= 2,
+		.has_refresh_token = values[2].number == 3,
+		.remembered = (enum reason)values[3].number,
+		.issued_at_ms = values[4].number,
+		.expires_at_ms = values[5].number,
+		.last_valid_at_ms = values[6].number,
+	};
+	const struct provider_rules rules = {
+		.validates = (values[7].number & 1) != 0,
+		.refreshes = (values[7].number & 2) != 0,
+		.min_valid_ms = values[8].number,
+		.verdict_age_max_ms = values[9].number,
+	};
+	const struct progress progress = {
+		.refresh = (enum refresh_end)values[10].number,
+		.validation = (enum validation)values[11].number,
+		.reread = values[12].number != 0,
+	};
+	struct step step = next_step(&facts, &rules, &progress, values[13].number);
+
+	assert_string_equal(step_word(step.kind), values[0].text);
+	assert_string_equal(step.reason == REASON_COUNT ? "-" : reason_word(step.reason), values[1].text);
+}
+
+const struct suite next_step_suite = SUITE(next_step, false);
+
+static const struct column judge_validation_columns[] = {
+	WORDS("judgement", judgements),
+	WORDS("transport", transports),
+	COLUMN("status", parse_number),
+	ONE_OF("retry_after", "-", "retry_after"),
+	ONE_OF("remaining", "-", "exhausted"),
+};
+
+static void run_judge_validation(const struct value *values, size_t count)
+{
+	(void)count;
+	const struct validation_answer answer = {
+		.transport = (enum transport)values[1].number,
+		.status = (int)values[2].number,
+		.has_retry_after = values[3].number != 0,
+		.rate_limit_exhausted = values[4].number != 0,
+	};
+
+	assert_string_equal(validation_word(judge_validation(&answer)), values[0].text);
+}
+
+const struct suite judge_validation_suite = SUITE(judge_validation, false);
+
+static const struct column judge_refresh_columns[] = {
+	WORDS("class", grant_classes),
+	WORDS("transport", transports),
+	COLUMN("status", parse_number),
+	ONE_OF("token", "-", "access_token"),
+	COLUMN("error", parse_text),
+};
+
+static void run_judge_refresh(const struct value *values, size_t count)
+{
+	(void)count;
+	bool is_null = strcmp(values[4].text, "NULL") == 0;
+	const struct token_answer answer = {
+		.transport = (enum transport)values[1].number,
+		.status = (int)values[2].number,
+		.has_access_token = values[3].number != 0,
+		.error = is_null ? NULL : values[4].text,
+	};
+
+	assert_string_equal(grant_class_word(judge_refresh(&answer)), values[0].text);
+}
+
+const struct suite judge_refresh_suite = SUITE(judge_refresh, false);
