@@ -189,18 +189,21 @@ static struct curl_slist *make_headers(const struct http_call *call)
 	return headers;
 }
 
-static int64_t transfer_left_ms(const struct http_call *call)
+/* At least 1: curl takes 0 for "as long as it likes". */
+static long transfer_left_ms(const struct http_call *call)
 {
 	int64_t left_ms = deadline_left_ms(call->deadline);
 
-	return call->transfer_ms > 0 && call->transfer_ms < left_ms ? call->transfer_ms : left_ms;
+	if (call->transfer_ms > 0 && call->transfer_ms < left_ms)
+		left_ms = call->transfer_ms;
+	return left_ms < 1 ? 1 : (long)left_ms;
 }
 
 /* false: curl does not take it. */
 static bool transfer_begin(struct http_wire *wire, struct http_call *call, const char *url)
 {
 	CURL *handle = call->handle;
-	long left_ms = (long)transfer_left_ms(call);
+	long left_ms = transfer_left_ms(call);
 
 	curl_easy_setopt(handle, CURLOPT_URL, url);
 	set_method(handle, call);
