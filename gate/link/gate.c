@@ -52,7 +52,7 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 		const struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
 		bool asked_for = !requirement->optional || question->ask_optional;
 
-		if (provider == NULL && !requirement->optional && !question->preflight) {
+		if (provider == NULL && !requirement->optional) {
 			problem_set(problem, PROBLEM_PROVIDER_NOT_CONFIGURED,
 				"The template needs a provider that is not configured.");
 			return problem_detail(problem, "%s", requirement->provider_id);
