@@ -42,7 +42,7 @@ struct http_wire {
 
 static void end_process(const char *what)
 {
-	fprintf(stderr, "gatehouse: cannot make the way out to providers: %s\n", what);
+	(void)fprintf(stderr, "gatehouse: cannot make the way out to providers: %s\n", what);
 	abort();
 }
 

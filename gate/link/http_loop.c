@@ -357,7 +357,7 @@ static void start_thread(struct http_client *client)
 	int outcome = pthread_create(&client->thread, NULL, loop_run, client);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (outcome != 0) {
-		fputs("gatehouse: cannot start the thread that asks providers\n", stderr);
+		(void)fputs("gatehouse: cannot start the thread that asks providers\n", stderr);
 		abort();
 	}
 	(void)pthread_setname_np(client->thread, "providers");
@@ -368,7 +368,7 @@ struct http_client *http_client_new(void)
 	struct http_client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL) {
-		fputs("gatehouse: out of memory\n", stderr);
+		(void)fputs("gatehouse: out of memory\n", stderr);
 		abort();
 	}
 	client->wire = wire_new();
