@@ -5,8 +5,12 @@ import http from "node:http";
 import https from "node:https";
 import net from "node:net";
 
+// A certificate authority of the tests' own that every later exchange trusts.
+let ownAuthority;
+export function trustAuthority(pem) { ownAuthority = pem; }
+
 // One exchange. `body` is sent as it is (string or Buffer).
-export function exchange(method, url, { headers = {}, body = null, timeoutMs = 30000, ca, signal } = {}) {
+export function exchange(method, url, { headers = {}, body = null, timeoutMs = 30000, ca = ownAuthority, signal } = {}) {
   const target = new URL(url);
   const library = target.protocol === "https:" ? https : http;
   return new Promise((resolve, reject) => {
