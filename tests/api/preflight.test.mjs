@@ -86,14 +86,10 @@ test("an archived version answers as any other", async () => {
   assert.equal((await world.preflight(user, template)).body[0].reason, "not_linked");
 });
 
-test("a provider that is not configured is the operator's to mend, and fails nothing else", async () => {
+test("a provider that is not configured is 404 and named, as at create", async () => {
   const user = await world.createUser();
-  await world.link(user, "one");
-  const { status, body } = await world.preflight(user, await world.createTemplate(["not-there", "one"]));
-  assert.equal(status, 200);
-  assert.deepEqual(body.map(({ id, verdict, reason, fixable_by }) => [id, verdict, reason, fixable_by]), [
-    ["not-there", "unverifiable", "provider_misconfigured", "operator"], ["one", "ok", "valid", null],
-  ]);
+  const body = assertError(await world.preflight(user, await world.createTemplate(["one", "not-there"])), 404, "provider_not_configured");
+  assert.match(body.detail, /\bnot-there\b/);
 });
 
 test("a young verdict is reused by the preflight, and never by the create", async () => {
