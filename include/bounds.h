@@ -94,4 +94,26 @@
 #define BROWSER_SESSION_LIFETIME_S 1800		/* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900		/* one visit to the provider's authorization page */
 
+/* --- configuration ---------------------------------------------------------------------------------------------- */
+
+/* PROVIDERS_MAX providers with every field and long comments come to about 300 KiB. */
+#define CONFIG_FILE_BYTES_MAX (1024 * 1024)
+
+/* PROVIDERS_MAX providers of 32 fields, and the settings; aliases count where they stand. */
+#define CONFIG_VALUES_MAX 5000
+
+/* The file's map, the list of providers, a provider, a field. */
+#define CONFIG_DEPTH_MAX 4
+
+/* One value: a connection string, a list of keys, a regular expression. */
+#define CONFIG_VALUE_BYTES_MAX 4096
+
+/* Configuration with all it was read from: every value and every key as long as it may be, each with its place. */
+#define CONFIG_ARENA_BYTES_MAX (128 * 1024 * 1024)
+
+/* --- metrics ----------------------------------------------------------------------------------------------------- */
+
+/* Series of one metric: the largest, requests to PROVIDERS_MAX providers by purpose and result, has about 3000. */
+#define METRIC_SERIES_MAX 4096
+
 #endif

@@ -60,12 +60,16 @@ struct setting_value {
 enum provider_field { PROVIDER_FIELD_LIST(ENUMERATE) PROVIDER_FIELD_COUNT };
 #undef ENUMERATE
 
+/* place is where the provider as a whole stands, for what is missing: "gatehouse.yaml:12" or "GATEHOUSE_EXTERNAL_AUTH_0".
+ * The text of an empty field is NULL, but for scopes, where an empty text asks for none. */
 struct provider_settings {
+	const char *place;
 	struct setting_value fields[PROVIDER_FIELD_COUNT];
 };
 
 struct config {
 	struct arena *arena;
+	const char *config_file;	/* "" without one */
 	const char *http_address;	/* host:port */
 	const char *admin_address;	/* "" turns it off */
 	const char *access_url;		/* "" until the port is known: then from http_address; no trailing slash */
@@ -97,8 +101,10 @@ struct config_complaints {
 void config_complain(struct config_complaints *complaints, const char *place, const char *key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Reads flags (argv from its first option on), environment, file. With --help among the flags sets *ret_help and reads
- * nothing. Stops at no complaint: they are collected; false when there is any. The caller owns *ret_config. */
+/* Reads flags (argv from its first option on), environment (`NAME=value`, NULL at the end), file. With --help (or -h) among
+ * the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected; false when
+ * there is any, with *ret_config NULL. When all is well it sets up the log as configured and warns there of GATEHOUSE_
+ * variables nobody knows. The caller owns *ret_config. An empty value is none given, but for admin_address. */
 MUST_CHECK bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
 	struct config_complaints *complaints);
 void config_free(struct config *config);
@@ -106,9 +112,15 @@ void config_free(struct config *config);
 /* Writes the options of the table to stdout, for --help. */
 void config_print_options(void);
 
-/* Parsers that provider settings share: "10s", "250ms", "1h30m" (Go's form; a bare number is refused), and booleans
- * (true, false, on, off, yes, no, 1, 0). */
+/* Parsers that provider settings share: "10s", "250ms", "1h30m", "1.5h" (Go's form with h, m, s, ms; a bare number is
+ * refused), and booleans (true, false, on, off, yes, no, 1, 0; any case). */
 bool config_parse_duration(const char *text, int64_t *ret_ms);
 bool config_parse_bool(const char *text, bool *ret_bool);
+
+/* A duration as config_parse_duration reads it, in its largest whole unit: "10s", "1500ms". */
+char *config_print_duration(struct arena *arena, int64_t duration_ms);
+
+/* A value in quotes as a complaint may show it: cut, without control characters, [secret] where it may hold a password. */
+char *config_show(struct arena *arena, const char *value);
 
 #endif

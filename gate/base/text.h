@@ -4,6 +4,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "arena.h"
@@ -28,6 +29,10 @@ void text_add_form(struct text *text, const char *name, const char *value);
 
 /* Escaped for HTML text and quoted attributes. */
 void text_add_html(struct text *text, const char *piece);
+
+/* Bytes of the well-formed UTF-8 character (RFC 3629) that starts here; 0 where none does. */
+size_t text_utf8_size(const char *bytes, size_t size);
+bool text_is_utf8(const char *bytes, size_t size);
 
 /* The value of a parameter in a query or form body, decoded into the arena; NULL where it is absent, appears twice
  * (RFC 6749 section 3.1: parameters MUST NOT be included more than once), or does not decode to UTF-8 without NUL. */

@@ -28,6 +28,10 @@ MUST_CHECK bool ticket_redeem(struct store *store, struct arena *arena, const ui
 MUST_CHECK bool session_find(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES],
 	bool *ret_found, struct browser_session *ret_session, struct problem *problem);
 
+/* After the callback has saved the link: what the session's page shows as done. */
+MUST_CHECK bool session_note_linked(struct store *store, const char *session_id, const char *provider_id,
+	struct problem *problem);
+
 struct oauth_state {
 	const char *provider_id;
 	struct secret verifier;		/* empty: no PKCE */

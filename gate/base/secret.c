@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that knows libcrypto: randomness, hashes, base64, identifiers and AES-256-GCM. Where libcrypto or the
+ * kernel fail there is no safe way on, so the process ends. */
+#include "secret.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "bounds.h"
+
+#define NONCE_BYTES 12
+#define TAG_BYTES 16
+_Static_assert(NONCE_BYTES + TAG_BYTES == SEAL_OVERHEAD_BYTES, "nonce in front, tag behind");
+
+RELEASE_WITH(cipher_release, EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
+
+/* Fetched once: an implicit fetch in every call costs more than hashing a token. */
+static pthread_once_t algorithms_once = PTHREAD_ONCE_INIT;
+static EVP_MD *algorithm_sha256;
+static EVP_CIPHER *algorithm_aes;
+
+static _Noreturn void secret_die(const char *what)
+{
+	(void)fprintf(stderr, "gatehouse: %s\n", what);
+	abort();
+}
+
+static void algorithms_fetch(void)
+{
+	algorithm_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	algorithm_aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (algorithm_sha256 == NULL || algorithm_aes == NULL)
+		secret_die("libcrypto has no SHA-256 or no AES-256-GCM");
+}
+
+/* --- the type --------------------------------------------------------------------------------------------------- */
+
+struct secret secret_copy(struct arena *arena, const char *text, size_t size)
+{
+	if (text == NULL)
+		return (struct secret){0};
+	return (struct secret){.text = arena_copy_bytes(arena, text, size), .size = size};
+}
+
+bool secret_is_empty(struct secret secret)
+{
+	return secret.text == NULL || secret.size == 0;
+}
+
+bool secret_equals(struct secret left, struct secret right)
+{
+	if (left.text == NULL || right.text == NULL || left.size != right.size)
+		return false;
+	return CRYPTO_memcmp(left.text, right.text, left.size) == 0;
+}
+
+/* --- randomness ------------------------------------------------------------------------------------------------- */
+
+void random_bytes(void *ret_bytes, size_t count)
+{
+	uint8_t *bytes = ret_bytes;
+
+	while (count > 0) {
+		size_t piece = count < 256 ? count : 256; /* getentropy(3): at most 256 */
+
+		if (getentropy(bytes, piece) != 0)
+			secret_die("the kernel gives no random bytes");
+		bytes += piece;
+		count -= piece;
+	}
+}
+
+/* RFC 4648 section 5, without padding, from text in the standard alphabet. */
+static void base64_to_url(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '+')
+			*text = '-';
+		else if (*text == '/')
+			*text = '_';
+		else if (*text == '=')
+			*text = '\0';
+		if (*text == '\0')
+			return;
+	}
+}
+
+struct secret secret_random(struct arena *arena, const char *prefix)
+{
+	uint8_t bytes[SECRET_RANDOM_BYTES];
+	char *encoded;
+	char *text;
+
+	random_bytes(bytes, sizeof(bytes));
+	encoded = base64_encode(arena, bytes, sizeof(bytes));
+	explicit_bzero(bytes, sizeof(bytes));
+	base64_to_url(encoded);
+	text = arena_printf(arena, "%s%s", prefix, encoded);
+	return (struct secret){.text = text, .size = strlen(text)};
+}
+
+/* Milliseconds since 1970 and, as 12 bits below them, their fraction (RFC 9562 section 6.2, method 3), never the same
+ * twice in this process and never less than before. */
+static uint64_t uuid_next_moment(void)
+{
+	static _Atomic uint64_t last;
+	uint64_t before = atomic_load_explicit(&last, memory_order_relaxed);
+	struct timespec now;
+	uint64_t moment;
+	uint64_t chosen;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	moment = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	moment = moment << 12 | ((uint64_t)now.tv_nsec % 1000000) * 4096 / 1000000;
+	do
+		chosen = moment > before ? moment : before + 1;
+	while (!atomic_compare_exchange_weak_explicit(
+	        &last, &before, chosen, memory_order_relaxed, memory_order_relaxed));
+	return chosen;
+}
+
+void uuid_new(char ret_text[UUID_TEXT_SIZE])
+{
+	uint64_t moment = uuid_next_moment();
+	uint64_t milliseconds = moment >> 12;
+	uint64_t low;
+
+	random_bytes(&low, sizeof(low));
+	low = (low & UINT64_C(0x3fffffffffffffff)) | UINT64_C(0x8000000000000000); /* variant 10 */
+	(void)snprintf(ret_text, UUID_TEXT_SIZE, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(milliseconds >> 16),
+	        (unsigned)(milliseconds & 0xffff), (unsigned)(moment & 0xfff), (unsigned)(low >> 48),
+	        (unsigned long long)(low & UINT64_C(0xffffffffffff)));
+}
+
+/* --- hashes ----------------------------------------------------------------------------------------------------- */
+
+void sha256(const void *bytes, size_t size, uint8_t ret_hash[SHA256_BYTES])
+{
+	(void)pthread_once(&algorithms_once, algorithms_fetch);
+	if (EVP_Digest(bytes, size, ret_hash, NULL, algorithm_sha256, NULL) != 1)
+		secret_die("libcrypto does not hash");
+}
+
+void sha256_hex(const void *bytes, size_t size, char ret_hex[SHA256_HEX_SIZE])
+{
+	uint8_t hash[SHA256_BYTES];
+
+	sha256(bytes, size, hash);
+	for (size_t i = 0; i < sizeof(hash); i++)
+		(void)snprintf(ret_hex + 2 * i, 3, "%02x", hash[i]);
+}
+
+char *pkce_challenge(struct arena *arena, struct secret verifier)
+{
+	uint8_t hash[SHA256_BYTES];
+	char *challenge;
+
+	sha256(verifier.text, verifier.size, hash);
+	challenge = base64_encode(arena, hash, sizeof(hash));
+	base64_to_url(challenge);
+	return challenge;
+}
+
+/* --- base64 ----------------------------------------------------------------------------------------------------- */
+
+char *base64_encode(struct arena *arena, const void *bytes, size_t size)
+{
+	char *text = arena_alloc(arena, (size + 2) / 3 * 4 + 1);
+
+	(void)EVP_EncodeBlock((unsigned char *)text, bytes, (int)size);
+	return text;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
+/* Digits in front of the padding, or SIZE_MAX where the padding is wrong. */
+static size_t base64_digit_count(const char *text)
+{
+	size_t length = strlen(text);
+	size_t digits = length;
+
+	while (digits > 0 && text[digits - 1] == '=' && length - digits < 2)
+		digits--;
+	if (digits % 4 == 1 || (digits < length && length % 4 != 0))
+		return SIZE_MAX;
+	return digits;
+}
+
+/* EVP_DecodeBlock demands padding, skips blanks and counts padding as data, so the decoder is here: strict (RFC 4648
+ * section 3.5: no bits left over), padding optional. */
+bool base64_decode(struct arena *arena, const char *text, uint8_t **ret_bytes, size_t *ret_size)
+{
+	size_t digits = base64_digit_count(text);
+	uint32_t bits = 0;
+	unsigned bit_count = 0;
+	uint8_t *bytes;
+	size_t size = 0;
+
+	if (digits == SIZE_MAX)
+		return false;
+	bytes = arena_alloc(arena, digits / 4 * 3 + 3);
+	for (size_t i = 0; i < digits; i++) {
+		int digit = base64_digit(text[i]);
+
+		if (digit < 0)
+			return false;
+		bits = (bits << 6 | (uint32_t)digit) & 0xffff;
+		bit_count += 6;
+		if (bit_count >= 8) {
+			bit_count -= 8;
+			bytes[size++] = (uint8_t)(bits >> bit_count);
+		}
+	}
+	if ((bits & ((1u << bit_count) - 1)) != 0)
+		return false;
+	*ret_bytes = bytes;
+	*ret_size = size;
+	return true;
+}
+
+/* --- AES-256-GCM ------------------------------------------------------------------------------------------------ */
+
+static EVP_CIPHER_CTX *aes_context(const uint8_t *key, const uint8_t *nonce, const char *place, bool sealing)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	int added;
+
+	(void)pthread_once(&algorithms_once, algorithms_fetch);
+	if (context == NULL || EVP_CipherInit_ex2(context, algorithm_aes, key, nonce, sealing, NULL) != 1 ||
+	        EVP_CipherUpdate(context, NULL, &added, (const unsigned char *)place, (int)strlen(place)) != 1)
+		secret_die("libcrypto does not start AES-256-GCM");
+	return context;
+}
+
+struct sealed aes_seal(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct secret plain, const char *place)
+{
+	struct sealed sealed = {.bytes = arena_alloc(arena, plain.size + SEAL_OVERHEAD_BYTES),
+	        .size = plain.size + SEAL_OVERHEAD_BYTES};
+	uint8_t *body = sealed.bytes + NONCE_BYTES;
+	int written = 0;
+	int last = 0;
+
+	random_bytes(sealed.bytes, NONCE_BYTES);
+	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, true);
+
+	if ((plain.size > 0 && EVP_CipherUpdate(context, body, &written, (const unsigned char *)plain.text,
+	                               (int)plain.size) != 1) ||
+	        EVP_CipherFinal_ex(context, body + written, &last) != 1 ||
+	        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, body + plain.size) != 1)
+		secret_die("libcrypto does not seal");
+	return sealed;
+}
+
+bool aes_open(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct sealed sealed, const char *place,
+        struct secret *ret_plain)
+{
+	size_t size;
+	uint8_t tag[TAG_BYTES];
+	uint8_t *plain;
+	int written = 0;
+	int last = 0;
+
+	if (sealed.size < SEAL_OVERHEAD_BYTES || sealed.size - SEAL_OVERHEAD_BYTES > INT32_MAX)
+		return false;
+	size = sealed.size - SEAL_OVERHEAD_BYTES;
+	plain = arena_alloc(arena, size + 1);
+	memcpy(tag, sealed.bytes + NONCE_BYTES + size, sizeof(tag));
+	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, false);
+
+	if ((size > 0 && EVP_CipherUpdate(context, plain, &written, sealed.bytes + NONCE_BYTES, (int)size) != 1) ||
+	        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||
+	        EVP_CipherFinal_ex(context, plain + written, &last) != 1) {
+		explicit_bzero(plain, size);
+		return false;
+	}
+	*ret_plain = (struct secret){.text = (const char *)plain, .size = size};
+	return true;
+}

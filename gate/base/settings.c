@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table (contract section 2), and how a name is found in it. */
+#include "settings.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "must_check.h"
+#include "suggest.h"
+
+#define AT(member) offsetof(struct config, member)
+#define SECOND INT64_C(1000)
+
+const struct setting settings[] = {
+        {"config", SETTING_FILE, AT(config_file), "", 0, 0, "none", "YAML file with settings and providers"},
+        {"http_address", SETTING_ADDRESS, AT(http_address), "127.0.0.1:8484", 0, 0, NULL,
+                "API listener, host:port; port 0 picks a free one"},
+        {"admin_address", SETTING_ADDRESS_OR_NONE, AT(admin_address), "127.0.0.1:8485", 0, 0, NULL,
+                "Listener for /healthz, /readyz and /metrics; empty turns it off"},
+        {"access_url", SETTING_ACCESS_URL, AT(access_url), "", 0, 0, "from the HTTP address",
+                "What browsers use; every URL handed out starts with it"},
+        {"tls_cert_file", SETTING_FILE, AT(tls_cert_file), "", 0, 0, "none",
+                "Certificate chain (PEM) of the API listener"},
+        {"tls_key_file", SETTING_FILE, AT(tls_key_file), "", 0, 0, "none", "Private key (PEM) of the API listener"},
+        {"pg_connection_url", SETTING_SECRET, AT(pg_connection_url), "", 0, 0, "none: embedded PostgreSQL",
+                "PostgreSQL server, any libpq connection string"},
+        {"pg_prepare", SETTING_BOOL, AT(pg_prepare), "on", 0, 0, NULL,
+                "Prepared statements; off behind pgbouncer in transaction mode"},
+        {"pg_connections", SETTING_INTEGER, AT(pg_connections), NULL, 2, 512, "twice the cores, at least 4",
+                "Connections to PostgreSQL"},
+        {"state_dir", SETTING_TEXT, AT(state_dir), NULL, 0, 0,
+                "/var/lib/gatehouse as root, else $XDG_STATE_HOME/gatehouse",
+                "Where the embedded PostgreSQL and its key live"},
+        {"external_token_encryption_keys", SETTING_KEYS, AT(encryption_keys), "", 0, 0,
+                "made on the first embedded start",
+                "Comma list of base64 32-byte keys: the first encrypts, all decrypt"},
+        {"allow_cleartext_tokens", SETTING_BOOL, AT(allow_cleartext_tokens), "false", 0, 0, NULL,
+                "Store tokens unencrypted where no keys are given"},
+        {"bootstrap_admin_token", SETTING_TOKEN, AT(bootstrap_admin_token), "", 0, 0, "none",
+                "A token of user admin, who is made at start"},
+        {"log_level", SETTING_LOG_LEVEL, AT(log_level), "info", 0, 0, NULL, "debug, info, warn or error"},
+        {"log_format", SETTING_LOG_FORMAT, AT(log_format), NULL, 0, 0, "json; text on a terminal", "json or text"},
+        /* Five hundred creates may wait for a slow provider, and others must still be served. */
+        {"http_threads", SETTING_INTEGER, AT(http_threads), "640", 8, 4096, NULL,
+                "Requests answered at once; most of them wait for providers"},
+        {"gate_timeout", SETTING_DURATION, AT(gate_timeout_ms), "10s", 100, 300 * SECOND, NULL,
+                "Budget of one evaluation, all providers together"},
+        {"enforcement", SETTING_ENFORCEMENT, AT(enforcement), "deny", 0, 0, NULL,
+                "What a refusal does: deny, warn or dryrun"},
+};
+
+const size_t settings_count = COUNT_OF(settings);
+_Static_assert(COUNT_OF(settings) <= SETTINGS_MAX, "SETTINGS_MAX has a place for each setting");
+
+#define IS_SECRET(name) ((name) == PROVIDER_FIELD_CLIENT_SECRET || (name) == PROVIDER_FIELD_CLIENT_SECRET_2)
+#define ENUMERATE(field, word) {.name = word, .kind = IS_SECRET(field) ? SETTING_SECRET : SETTING_TEXT},
+const struct setting provider_fields[PROVIDER_FIELD_COUNT] = {PROVIDER_FIELD_LIST(ENUMERATE)};
+#undef ENUMERATE
+
+bool setting_is_secret(const struct setting *setting)
+{
+	return setting->kind == SETTING_SECRET || setting->kind == SETTING_TOKEN || setting->kind == SETTING_KEYS;
+}
+
+char *setting_variable(struct arena *arena, const struct setting *setting)
+{
+	char *variable = arena_printf(arena, "GATEHOUSE_%s", setting->name);
+
+	for (char *c = variable; *c != '\0'; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return variable;
+}
+
+char *setting_flag(struct arena *arena, const struct setting *setting)
+{
+	char *flag = arena_printf(arena, "--%s%s", setting->name, setting_is_secret(setting) ? "_file" : "");
+
+	for (char *c = flag; *c != '\0'; c++)
+		if (*c == '_')
+			*c = '-';
+	return flag;
+}
+
+size_t setting_find(const struct setting *table, size_t count, const char *name, bool *ret_is_file)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t size = strlen(table[i].name);
+
+		if (strncmp(table[i].name, name, size) != 0)
+			continue;
+		*ret_is_file = setting_is_secret(&table[i]) && strcmp(name + size, "_file") == 0;
+		if (name[size] == '\0' || *ret_is_file)
+			return i;
+	}
+	return count;
+}
+
+const char *setting_nearest(const struct setting *table, size_t count, const char *name)
+{
+	struct suggestion suggestion = suggestion_for(name);
+
+	for (size_t i = 0; i < count; i++)
+		suggestion_consider(&suggestion, table[i].name);
+	return suggestion.nearest;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building a text piece by piece, and the escapings a text needs on its way into a URL, a form or a page. */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_FIRST_BYTES 256
+
+static const char hex_digits[] = "0123456789ABCDEF";
+
+struct text text_in(struct arena *arena)
+{
+	return (struct text){
+	        .arena = arena, .bytes = arena_alloc(arena, TEXT_FIRST_BYTES), .capacity = TEXT_FIRST_BYTES};
+}
+
+/* Makes room for extra bytes and the NUL. Doubling keeps what growing leaves behind in the arena below the text itself.
+ */
+static void text_grow(struct text *text, size_t extra)
+{
+	size_t capacity = text->capacity;
+	char *bytes;
+
+	if (extra < capacity - text->size)
+		return;
+	while (extra >= capacity - text->size)
+		capacity *= 2;
+	bytes = arena_alloc(text->arena, capacity);
+	memcpy(bytes, text->bytes, text->size);
+	text->bytes = bytes;
+	text->capacity = capacity;
+}
+
+void text_add_bytes(struct text *text, const char *piece, size_t size)
+{
+	if (size == 0)
+		return;
+	text_grow(text, size);
+	memcpy(text->bytes + text->size, piece, size);
+	text->size += size;
+	text->bytes[text->size] = '\0';
+}
+
+void text_add(struct text *text, const char *piece)
+{
+	text_add_bytes(text, piece, strlen(piece));
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (size <= 0)
+		return;
+	text_grow(text, (size_t)size);
+	va_start(arguments, format);
+	(void)vsnprintf(text->bytes + text->size, (size_t)size + 1, format, arguments);
+	va_end(arguments);
+	text->size += (size_t)size;
+}
+
+/* RFC 3986 section 2.3. */
+static int text_is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+	       c == '_' || c == '~';
+}
+
+void text_add_url(struct text *text, const char *piece)
+{
+	for (; *piece != '\0'; piece++) {
+		uint8_t byte = (uint8_t)*piece;
+		char escape[3] = {'%', hex_digits[byte >> 4], hex_digits[byte & 15]};
+
+		if (text_is_unreserved(*piece))
+			text_add_bytes(text, piece, 1);
+		else
+			text_add_bytes(text, escape, sizeof(escape));
+	}
+}
+
+void text_add_form(struct text *text, const char *name, const char *value)
+{
+	if (text->size > 0)
+		text_add(text, "&");
+	text_add_url(text, name);
+	text_add(text, "=");
+	text_add_url(text, value);
+}
+
+static const char *text_html_escape(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+void text_add_html(struct text *text, const char *piece)
+{
+	for (; *piece != '\0'; piece++) {
+		const char *escape = text_html_escape(*piece);
+
+		if (escape == NULL)
+			text_add_bytes(text, piece, 1);
+		else
+			text_add(text, escape);
+	}
+}
+
+/* How many bytes the first byte announces, with the lawful range of the second (RFC 3629 section 4): overlong forms,
+ * surrogates and what lies beyond U+10FFFF are told by the second byte. */
+static size_t utf8_announced(uint8_t first, uint8_t *ret_low, uint8_t *ret_high)
+{
+	*ret_low = 0x80;
+	*ret_high = 0xbf;
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	if (first < 0xe0)
+		return 2;
+	if (first == 0xe0)
+		*ret_low = 0xa0;
+	if (first == 0xed)
+		*ret_high = 0x9f;
+	if (first < 0xf0)
+		return 3;
+	if (first == 0xf0)
+		*ret_low = 0x90;
+	if (first == 0xf4)
+		*ret_high = 0x8f;
+	return 4;
+}
+
+size_t text_utf8_size(const char *bytes, size_t size)
+{
+	uint8_t low;
+	uint8_t high;
+	size_t announced;
+
+	if (size == 0)
+		return 0;
+	announced = utf8_announced((uint8_t)bytes[0], &low, &high);
+	if (announced > size)
+		return 0;
+	for (size_t i = 1; i < announced; i++) {
+		if ((uint8_t)bytes[i] < low || (uint8_t)bytes[i] > high)
+			return 0;
+		low = 0x80;
+		high = 0xbf;
+	}
+	return announced;
+}
+
+bool text_is_utf8(const char *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		size_t character = text_utf8_size(bytes + at, size - at);
+
+		if (character == 0)
+			return false;
+		at += character;
+	}
+	return true;
+}

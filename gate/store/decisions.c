@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision log's queue and its writer: requests copy rows into the filling batch, the writer swaps it for an empty
+ * one and inserts it piece by piece. */
+#include "decisions.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/metrics.h"
+#include "bounds.h"
+#include "call.h"
+#include "decision_queue.h"
+
+/* Rows of one statement: enough that the statement costs next to nothing a row, few enough to stay in milliseconds. */
+#define CHUNK_ROWS 256
+
+/* After the first row the writer waits so long for company. */
+#define GATHER_MS 20
+
+/* Copies of queued rows: DECISION_QUEUE_MAX rows of a few hundred bytes. Beyond, rows are dropped as with a full queue;
+ * the arena's own bound leaves room for its blocks' ends. */
+#define COPIED_BYTES_MAX (8 * 1024 * 1024)
+#define BATCH_ARENA_BYTES_MAX (4 * COPIED_BYTES_MAX)
+
+/* While the database is away a chunk is tried again for so long, and when the service stops for so long. */
+#define RETRY_MS 60000
+#define RETRY_CLOSING_MS 3000
+#define RETRY_PAUSE_MS 200
+
+struct queued {
+	struct decision_row row;
+	int64_t at_ms;
+};
+
+struct batch {
+	struct arena *arena;
+	size_t count;
+	struct queued *rows;
+};
+
+struct decision_queue {
+	struct store *store;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t writer;
+	struct batch batches[2];
+	struct batch *filling;
+	size_t writing; /* rows of the other batch that are not written yet */
+	bool closing;
+	struct deadline close_by;
+};
+
+static void count_dropped(size_t count)
+{
+	metrics_add(METRIC_DECISION_LOG_DROPPED, (struct metric_labels){0}, (int64_t)count);
+}
+
+/* --- the requests' side ------------------------------------------------------------------------------------------ */
+
+static size_t size_of(const struct decision_row *row)
+{
+	return 512 + (row->findings == NULL ? 0 : strlen(row->findings)) +
+	       (row->request_id == NULL ? 0 : strlen(row->request_id));
+}
+
+static void copy_row(struct batch *batch, const struct decision_row *row)
+{
+	struct arena *arena = batch->arena;
+	batch->rows[batch->count++] = (struct queued){
+		.row =
+			{
+				.id = arena_copy(arena, row->id),
+				.request_id = arena_copy(arena, row->request_id),
+				.moment = arena_copy(arena, row->moment),
+				.initiator_id = arena_copy(arena, row->initiator_id),
+				.owner_id = arena_copy(arena, row->owner_id),
+				.template_version_id = arena_copy(arena, row->template_version_id),
+				.outcome = arena_copy(arena, row->outcome),
+				.findings = arena_copy(arena, row->findings == NULL ? "[]" : row->findings),
+				.duration_ms = row->duration_ms,
+			},
+		.at_ms = clock_now_ms(),
+	};
+}
+
+void decision_enqueue(struct store *store, const struct decision_row *row)
+{
+	struct decision_queue *queue = store_decisions(store);
+	pthread_mutex_lock(&queue->lock);
+	struct batch *batch = queue->filling;
+	bool fits = batch->count + queue->writing < DECISION_QUEUE_MAX &&
+		    arena_used(batch->arena) + size_of(row) <= COPIED_BYTES_MAX;
+	if (fits)
+		copy_row(batch, row);
+	if (batch->count == 1)
+		pthread_cond_signal(&queue->wake);
+	pthread_mutex_unlock(&queue->lock);
+	if (!fits)
+		count_dropped(1);
+}
+
+/* --- the writer's side ------------------------------------------------------------------------------------------- */
+
+/* One column of the chunk as an array parameter. */
+static void bind_column(struct call *call, struct arena *arena, const struct queued *rows, size_t count, size_t offset)
+{
+	const char *texts[CHUNK_ROWS];
+	for (size_t i = 0; i < count; i++)
+		memcpy(&texts[i], (const char *)&rows[i].row + offset, sizeof(texts[i]));
+	bind_texts(call, arena, count, texts);
+}
+
+static const size_t columns[] = {
+	offsetof(struct decision_row, id),
+	offsetof(struct decision_row, request_id),
+	offsetof(struct decision_row, moment),
+	offsetof(struct decision_row, initiator_id),
+	offsetof(struct decision_row, owner_id),
+	offsetof(struct decision_row, template_version_id),
+	offsetof(struct decision_row, outcome),
+	offsetof(struct decision_row, findings),
+};
+
+static bool insert_rows(struct store *store, const struct queued *rows, size_t count, struct problem *problem)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(BATCH_ARENA_BYTES_MAX);
+	int64_t durations[CHUNK_ROWS];
+	int64_t times[CHUNK_ROWS];
+	for (size_t i = 0; i < count; i++) {
+		durations[i] = rows[i].row.duration_ms;
+		times[i] = rows[i].at_ms;
+	}
+	struct call call;
+	call_write(&call, QUERY_DECISION_INSERT);
+	for (size_t i = 0; i < COUNT_OF(columns); i++)
+		bind_column(&call, arena, rows, count, columns[i]);
+	bind_integers(&call, arena, count, durations);
+	bind_integers(&call, arena, count, times);
+	return store_do(store, &call, problem);
+}
+
+/* Whether the service stops, and by when the writer must be done then. */
+static bool is_closing(struct decision_queue *queue, struct deadline *ret_by)
+{
+	pthread_mutex_lock(&queue->lock);
+	bool closing = queue->closing;
+	*ret_by = queue->close_by;
+	pthread_mutex_unlock(&queue->lock);
+	return closing;
+}
+
+/* Tries again while the database is away. A row whose answer was lost is not written twice: its id is the key. */
+static bool insert_patiently(struct decision_queue *queue, const struct queued *rows, size_t count,
+	struct problem *problem)
+{
+	struct deadline patience = deadline_in_ms(RETRY_MS);
+	const struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000L};
+	while (!insert_rows(queue->store, rows, count, problem)) {
+		struct deadline by;
+		if (is_closing(queue, &by))
+			patience = deadline_earlier(patience, by);
+		if (problem->kind != PROBLEM_DATABASE_UNAVAILABLE || deadline_passed(patience))
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static void lose(size_t count, const struct problem *problem)
+{
+	log_event(LOG_ERROR, "decisions are lost to the log", log_number("count", (int64_t)count),
+		log_string("why", problem->message));
+	count_dropped(count);
+}
+
+static void write_chunk(struct decision_queue *queue, const struct queued *rows, size_t count)
+{
+	struct problem problem = {0};
+	if (insert_patiently(queue, rows, count, &problem))
+		return;
+	if (problem.kind == PROBLEM_DATABASE_UNAVAILABLE) {
+		lose(count, &problem);
+		return;
+	}
+	/* One row that the database refuses must not cost the others. */
+	for (size_t i = 0; i < count; i++)
+		if (!insert_patiently(queue, &rows[i], 1, &problem))
+			lose(1, &problem);
+}
+
+static void note_written(struct decision_queue *queue, size_t count)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->writing -= count;
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static void write_batch(struct decision_queue *queue, struct batch *batch)
+{
+	for (size_t at = 0; at < batch->count; at += CHUNK_ROWS) {
+		size_t count = batch->count - at < CHUNK_ROWS ? batch->count - at : CHUNK_ROWS;
+		write_chunk(queue, &batch->rows[at], count);
+		note_written(queue, count);
+	}
+	batch->count = 0;
+	arena_reset(batch->arena);
+}
+
+/* The batch to write, or NULL when the queue is closed and empty. */
+static struct batch *take_batch(struct decision_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	while (queue->filling->count == 0 && !queue->closing)
+		pthread_cond_wait(&queue->wake, &queue->lock);
+	struct timespec until = deadline_timespec(deadline_in_ms(GATHER_MS));
+	while (!queue->closing && pthread_cond_timedwait(&queue->wake, &queue->lock, &until) == 0)
+		continue;
+	struct batch *batch = queue->filling;
+	queue->filling = batch == &queue->batches[0] ? &queue->batches[1] : &queue->batches[0];
+	queue->writing = batch->count;
+	pthread_mutex_unlock(&queue->lock);
+	return batch->count == 0 ? NULL : batch;
+}
+
+static void *writer_run(void *argument)
+{
+	struct decision_queue *queue = argument;
+	for (struct batch *batch = take_batch(queue); batch != NULL; batch = take_batch(queue))
+		write_batch(queue, batch);
+	return NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+static void free_memory(struct decision_queue *queue)
+{
+	for (size_t i = 0; i < COUNT_OF(queue->batches); i++) {
+		arena_free(queue->batches[i].arena);
+		free(queue->batches[i].rows);
+	}
+	free(queue);
+}
+
+struct decision_queue *decision_queue_new(struct store *store)
+{
+	struct decision_queue *queue = calloc(1, sizeof(*queue));
+	if (queue == NULL)
+		return NULL;
+	queue->store = store;
+	queue->filling = &queue->batches[0];
+	bool complete = true;
+	for (size_t i = 0; i < COUNT_OF(queue->batches); i++) {
+		queue->batches[i].arena = arena_new(BATCH_ARENA_BYTES_MAX);
+		queue->batches[i].rows = calloc(DECISION_QUEUE_MAX, sizeof(struct queued));
+		complete = complete && queue->batches[i].rows != NULL;
+	}
+	pthread_mutex_init(&queue->lock, NULL);
+	condition_init(&queue->wake);
+	if (complete && pthread_create(&queue->writer, NULL, writer_run, queue) == 0)
+		return queue;
+	free_memory(queue);
+	return NULL;
+}
+
+void decision_queue_free(struct decision_queue *queue)
+{
+	if (queue == NULL)
+		return;
+	pthread_mutex_lock(&queue->lock);
+	queue->closing = true;
+	queue->close_by = deadline_in_ms(RETRY_CLOSING_MS);
+	pthread_cond_signal(&queue->wake);
+	pthread_mutex_unlock(&queue->lock);
+	pthread_join(queue->writer, NULL);
+	pthread_cond_destroy(&queue->wake);
+	pthread_mutex_destroy(&queue->lock);
+	free_memory(queue);
+}

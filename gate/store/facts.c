@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one read before the gate. */
+#include "link_row.h"
+#include "user_row.h"
+#include "version_row.h"
+#include "workspaces.h"
+
+#define USER_COLUMNS 6
+#define TEMPLATE_COLUMNS 3
+#define VERSION_COLUMNS 6
+
+static void read_owner(struct row *row, struct arena *arena, struct create_facts *ret_facts)
+{
+	ret_facts->owner_found = !row_is_null(row);
+	if (ret_facts->owner_found)
+		user_read_row(row, arena, &ret_facts->owner);
+	else
+		row_skip(row, USER_COLUMNS);
+}
+
+static bool read_version(struct row *row, struct arena *arena, struct create_facts *ret_facts, struct problem *problem)
+{
+	ret_facts->version_found = !row_is_null(row);
+	if (!ret_facts->version_found) {
+		row_skip(row, TEMPLATE_COLUMNS + VERSION_COLUMNS);
+		return true;
+	}
+	ret_facts->template_name = row_text(row, arena);
+	ret_facts->template_enforcement = enforcement_of_column(row_text(row, arena));
+	ret_facts->template_deprecated = row_bool(row);
+	return version_read_row(row, arena, &ret_facts->version, problem);
+}
+
+/* Each row repeats all but its own link, or has no link at all. */
+static void read_links(const struct rows *rows, struct arena *arena, const struct vault *vault, int first_column,
+	struct create_facts *ret_facts)
+{
+	size_t count = rows_count(rows);
+	ret_facts->links = arena_alloc(arena, count * sizeof(*ret_facts->links));
+	for (size_t i = 0; i < count; i++) {
+		struct row row = row_at(rows, i);
+		row_skip(&row, first_column);
+		if (!row_is_null(&row))
+			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
+	}
+}
+
+bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
+	struct create_facts *ret_facts, struct problem *problem)
+{
+	*ret_facts = (struct create_facts){0};
+	struct call call;
+	call_read(&call, QUERY_CREATE_FACTS_READ);
+	bind_reference(&call, question->owner);
+	bind_text(&call, question->template_id);
+	bind_text(&call, question->version_id);
+	bind_text(&call, question->workspace_name);
+	SCOPED(rows_release) struct rows rows = {0};
+	if (!store_run(store, &call, &rows, problem))
+		return false;
+	struct row row = row_at(&rows, 0);
+	read_owner(&row, arena, ret_facts);
+	if (!read_version(&row, arena, ret_facts, problem))
+		return false;
+	ret_facts->name_taken = row_bool(&row);
+	read_links(&rows, arena, store_vault(store), row.column, ret_facts);
+	return true;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one write behind the gate, and workspaces to read. */
+#include "workspaces.h"
+
+#include "call.h"
+
+static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
+{
+	const char *provider_ids[REQUIREMENTS_MAX];
+	int64_t generations[REQUIREMENTS_MAX];
+	for (size_t i = 0; i < insert->relied_count; i++) {
+		provider_ids[i] = insert->relied[i].provider_id;
+		generations[i] = insert->relied[i].generation;
+	}
+	bind_texts(call, arena, insert->relied_count, provider_ids);
+	bind_integers(call, arena, insert->relied_count, generations);
+}
+
+static void bind_decision(struct call *call, const struct decision_row *decision)
+{
+	bind_text(call, decision->id);
+	bind_text(call, decision->request_id);
+	bind_text(call, decision->moment);
+	bind_text(call, decision->initiator_id);
+	bind_text(call, decision->outcome);
+	bind_text(call, decision->findings);
+	bind_integer(call, decision->duration_ms);
+}
+
+/* Why nothing was inserted, in the order of contract section 4. */
+static enum insert_end end_of(const struct rows *rows, int64_t *ret_created_at_ms)
+{
+	if (rows_violate(rows, "workspaces_owner_id_name_key"))
+		return INSERT_NAME_TAKEN;
+	if (rows_violate(rows, "workspaces_owner_id_fkey"))
+		return INSERT_OWNER_GONE;
+	if (rows_violate(rows, "workspaces_template_version_id_fkey"))
+		return INSERT_VERSION_GONE;
+	struct row row = row_at(rows, 0);
+	*ret_created_at_ms = row_time_ms(&row);
+	bool owner = row_bool(&row);
+	bool version = row_bool(&row);
+	bool links = row_bool(&row);
+	if (!owner)
+		return INSERT_OWNER_GONE;
+	if (!version)
+		return INSERT_VERSION_GONE;
+	return links ? INSERT_DONE : INSERT_LINKS_MOVED;
+}
+
+static bool is_unknown_violation(const struct rows *rows)
+{
+	return *rows->violated != '\0' && !rows_violate(rows, "workspaces_owner_id_name_key") &&
+	       !rows_violate(rows, "workspaces_owner_id_fkey") && !rows_violate(rows, "workspaces_template_version_id_fkey");
+}
+
+/* What was inserted is known here; only the time is the database's. */
+static struct workspace workspace_of(struct arena *arena, const struct workspace_insert *insert, const char *id,
+	const char *build_id, int64_t created_at_ms)
+{
+	return (struct workspace){
+		.id = arena_copy(arena, id),
+		.name = insert->name,
+		.owner_id = insert->facts->owner.id,
+		.owner_name = insert->facts->owner.username,
+		.template_id = insert->facts->version.template_id,
+		.template_version_id = insert->facts->version.id,
+		.decision_id = insert->decision->id,
+		.parameters = insert->parameters,
+		.warnings = insert->warnings,
+		.created_at_ms = created_at_ms,
+		.latest_build =
+			{
+				.id = arena_copy(arena, build_id),
+				.number = 1,
+				.transition = "start",
+				.reason = "initiator",
+				.status = "pending",
+				.created_at_ms = created_at_ms,
+			},
+	};
+}
+
+bool workspace_insert(struct store *store, struct arena *arena, const struct workspace_insert *insert,
+	enum insert_end *ret_end, struct workspace *ret_workspace, struct problem *problem)
+{
+	char id[UUID_TEXT_SIZE];
+	char build_id[UUID_TEXT_SIZE];
+	uuid_new(id);
+	uuid_new(build_id);
+	struct call call;
+	call_write(&call, QUERY_WORKSPACE_INSERT);
+	call.expects_violation = true;
+	bind_text(&call, id);
+	bind_text(&call, insert->facts->owner.id);
+	bind_text(&call, insert->name);
+	bind_text(&call, insert->facts->version.id);
+	bind_text(&call, insert->parameters);
+	bind_text(&call, insert->warnings);
+	bind_text(&call, build_id);
+	bind_relied(&call, arena, insert);
+	bind_decision(&call, insert->decision);
+	SCOPED(rows_release) struct rows rows = {0};
+	if (!store_run(store, &call, &rows, problem))
+		return false;
+	if (is_unknown_violation(&rows))
+		return problem_set(problem, PROBLEM_INTERNAL, "The workspace breaks the rule %s.", rows.violated);
+	int64_t created_at_ms = 0;
+	*ret_end = end_of(&rows, &created_at_ms);
+	if (*ret_end == INSERT_DONE)
+		*ret_workspace = workspace_of(arena, insert, id, build_id, created_at_ms);
+	return true;
+}
+
+static void read_workspace(struct row *row, struct arena *arena, struct workspace *ret_workspace)
+{
+	ret_workspace->id = row_uuid(row, arena);
+	ret_workspace->name = row_text(row, arena);
+	ret_workspace->owner_id = row_uuid(row, arena);
+	ret_workspace->owner_name = row_text(row, arena);
+	ret_workspace->template_id = row_uuid(row, arena);
+	ret_workspace->template_version_id = row_uuid(row, arena);
+	ret_workspace->decision_id = row_uuid(row, arena);
+	ret_workspace->parameters = row_text(row, arena);
+	ret_workspace->warnings = row_text(row, arena);
+	ret_workspace->created_at_ms = row_time_ms(row);
+	ret_workspace->latest_build.id = row_uuid(row, arena);
+	ret_workspace->latest_build.number = row_integer(row);
+	ret_workspace->latest_build.transition = row_text(row, arena);
+	ret_workspace->latest_build.reason = row_text(row, arena);
+	ret_workspace->latest_build.status = row_text(row, arena);
+	ret_workspace->latest_build.created_at_ms = row_time_ms(row);
+}
+
+bool workspace_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
+	struct workspace *ret_workspace, struct problem *problem)
+{
+	struct call call;
+	call_read(&call, QUERY_WORKSPACE_FIND);
+	bind_text(&call, id);
+	SCOPED(rows_release) struct rows rows = {0};
+	if (!store_run(store, &call, &rows, problem))
+		return false;
+	*ret_found = rows_count(&rows) > 0;
+	if (!*ret_found)
+		return true;
+	struct row row = row_at(&rows, 0);
+	read_workspace(&row, arena, ret_workspace);
+	return true;
+}
+
+bool workspace_list(struct store *store, struct arena *arena, const char *owner_id, struct page page, size_t *ret_count,
+	struct workspace **ret_workspaces, struct problem *problem)
+{
+	struct call call;
+	call_read(&call, QUERY_WORKSPACE_LIST);
+	bind_text(&call, owner_id);
+	bind_page(&call, page);
+	SCOPED(rows_release) struct rows rows = {0};
+	if (!store_run(store, &call, &rows, problem))
+		return false;
+	*ret_count = rows_count(&rows);
+	*ret_workspaces = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_workspaces));
+	for (size_t i = 0; i < *ret_count; i++) {
+		struct row row = row_at(&rows, i);
+		read_workspace(&row, arena, &(*ret_workspaces)[i]);
+	}
+	return true;
+}

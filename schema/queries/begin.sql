@@ -1,0 +1,2 @@
+-- no parameters: opens the transaction of one migration
+BEGIN

@@ -1,0 +1,2 @@
+-- no parameters: ends the transaction of one migration
+COMMIT

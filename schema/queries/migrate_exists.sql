@@ -1,0 +1,2 @@
+-- no parameters
+SELECT to_regclass('schema_migrations') IS NOT NULL

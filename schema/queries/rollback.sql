@@ -1,0 +1,2 @@
+-- no parameters: drops the transaction of one migration
+ROLLBACK

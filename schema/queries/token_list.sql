@@ -1,0 +1,6 @@
+-- $1 user id, $2 after id (the nil UUID: from the start), $3 limit
+SELECT id, name, created_at, expires_at, last_used_at
+FROM api_tokens
+WHERE user_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3

@@ -1,0 +1,2 @@
+-- no parameters
+SELECT key_id, value FROM vault_check ORDER BY slot

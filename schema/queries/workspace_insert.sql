@@ -1,0 +1,27 @@
+-- $1 workspace id, $2 owner id, $3 name, $4 version id, $5 parameters, $6 warnings, $7 build id, $8 provider ids relied on
+-- (text[]), $9 their generations (bigint[]), $10 decision id, $11 request id, $12 moment, $13 initiator id, $14 outcome,
+-- $15 findings, $16 duration in ms
+-- The links relied on are locked before anything is written: an unlink or re-link is before this statement, and then the
+-- generation differs and no row is written, or behind it. A taken name ends it by workspaces_owner_id_name_key, an owner
+-- who was removed meanwhile by workspaces_owner_id_fkey. The row says when it was created, or NULL and why not.
+WITH relied AS MATERIALIZED (
+  SELECT 1
+  FROM unnest($8::text[], $9::bigint[]) AS r (provider_id, generation)
+  JOIN links l ON l.owner_id = $2 AND l.provider_id = r.provider_id AND l.generation = r.generation
+  FOR SHARE OF l
+), stand AS MATERIALIZED (
+  SELECT (SELECT count(*) FROM relied) = cardinality($8::text[]) AS links,
+    EXISTS (SELECT FROM users WHERE id = $2 AND status = 'active') AS owner,
+    EXISTS (SELECT FROM template_versions WHERE id = $4 AND NOT archived) AS version
+), workspace AS (
+  INSERT INTO workspaces (id, owner_id, name, template_version_id, decision_id, parameters, warnings)
+  SELECT $1, $2, $3, $4, $10, $5, $6 FROM stand WHERE links AND owner AND version
+  RETURNING id, created_at
+), build AS (
+  INSERT INTO builds (id, workspace_id, number, transition, reason) SELECT $7, id, 1, 'start', 'initiator' FROM workspace
+), decision AS (
+  INSERT INTO decisions (id, request_id, moment, initiator_id, owner_id, template_version_id, outcome, findings,
+    duration_ms)
+  SELECT $10, $11, $12, $13, $2, $4, $14, $15, $16 FROM workspace
+)
+SELECT w.created_at, s.owner, s.version, s.links FROM stand s LEFT JOIN workspace w ON true
