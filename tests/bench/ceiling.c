@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service is measured against: the same HTTP library with the same options, the same statements over a pool of
- * the same size, an answer of the same size, and nothing else. No JSON, no authentication, no gate, no log. The distance
- * between this program and the service is what the service itself costs. */
+ * the same size, an answer of the same size, and nothing else. No JSON, no authentication, no gate, no log. The
+ * distance between this program and the service is what the service itself costs. */
 #include <civetweb.h>
 #include <getopt.h>
 #include <signal.h>
@@ -34,8 +34,20 @@ static struct kind kinds[] = {
 	{.prefix = "/hello", .status = "200 OK", .answer_size = HELLO_BYTES},
 };
 
-enum option { OPTION_URL, OPTION_QUERIES, OPTION_TEMPLATE, OPTION_VERSION, OPTION_PROVIDER, OPTION_CONNECTIONS,
-	OPTION_THREADS, OPTION_RUN, OPTION_CREATE_BYTES, OPTION_CHECK_BYTES, OPTION_READ_BYTES, OPTION_COUNT };
+enum setting {
+	OPTION_URL,
+	OPTION_QUERIES,
+	OPTION_TEMPLATE,
+	OPTION_VERSION,
+	OPTION_PROVIDER,
+	OPTION_CONNECTIONS,
+	OPTION_THREADS,
+	OPTION_RUN,
+	OPTION_CREATE_BYTES,
+	OPTION_CHECK_BYTES,
+	OPTION_READ_BYTES,
+	OPTION_COUNT
+};
 
 static const struct option options[] = {
 	[OPTION_URL] = {"url", required_argument, NULL, 0},
@@ -162,8 +174,8 @@ static struct mg_context *listen_start(const char *threads)
 {
 	const char *settings[] = {"listening_ports", "127.0.0.1:0", "num_threads", threads, "connection_queue", "4096",
 		"listen_backlog", "1024", "max_request_size", "16384", "tcp_nodelay", "1", "enable_keep_alive", "yes",
-		"request_timeout_ms", "20000", "keep_alive_timeout_ms", "25000", "decode_url", "no", "decode_query_string",
-		"no", NULL};
+		"request_timeout_ms", "20000", "keep_alive_timeout_ms", "25000", "decode_url", "no",
+		"decode_query_string", "no", NULL};
 	struct mg_callbacks callbacks = {.begin_request = begin_request};
 	struct mg_init_data init = {.callbacks = &callbacks, .configuration_options = settings};
 

@@ -178,7 +178,8 @@ static void uuid_print(const unsigned char bytes[16], char ret_text[UUID_TEXT_BY
 	*ret_text = '\0';
 }
 
-/* Time-ordered as the service's (RFC 9562 section 5.7), because where new keys land in an index costs or saves a page. */
+/* Time-ordered as the service's (RFC 9562 section 5.7), because where new keys land in an index costs or saves a page.
+ */
 static void uuid_make(char ret_text[UUID_TEXT_BYTES])
 {
 	static atomic_uint_fast64_t count;
@@ -201,10 +202,11 @@ static void uuid_make(char ret_text[UUID_TEXT_BYTES])
 bool database_read(struct database *database, const char *owner, const char *name, char ret_owner_id[UUID_TEXT_BYTES])
 {
 	const struct database_options *options = &database->options;
-	const char *const values[] = {
-		NULL, owner, name != NULL ? options->template_id : NULL, name != NULL ? NULL : options->version_id, name};
+	const char *const values[] = {NULL, owner, name != NULL ? options->template_id : NULL,
+		name != NULL ? NULL : options->version_id, name};
 	SCOPED(result_release) PGresult *result = run(database, READ, 5, values);
-	bool found = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 16;
+	bool found =
+		PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 16;
 
 	if (found)
 		uuid_print((const unsigned char *)PQgetvalue(result, 0, 0), ret_owner_id);
@@ -224,8 +226,8 @@ bool database_insert(struct database *database, const char *owner_id, const char
 	(void)snprintf(findings, sizeof(findings),
 		"[{\"id\":\"%s\",\"optional\":false,\"verdict\":\"ok\",\"reason\":\"not_validated\",\"generation\":1}]",
 		options->provider_id);
-	const char *const values[] = {workspace_id, owner_id, name, options->version_id, "{}", "[]", build_id, providers,
-		"{1}", decision_id, workspace_id, "create", owner_id, "allowed", findings, "0"};
+	const char *const values[] = {workspace_id, owner_id, name, options->version_id, "{}", "[]", build_id,
+		providers, "{1}", decision_id, workspace_id, "create", owner_id, "allowed", findings, "0"};
 	SCOPED(result_release) PGresult *result = run(database, INSERT, COUNT_OF(values), values);
 
 	/* The first column is the time of the new row, NULL where the guard let nothing in. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ceiling's two statements, which are the service's own: their text is read from schema/queries/ when the program
- * starts, so that what is measured against cannot drift from what the service asks. Every connection has them prepared. */
+ * starts, so that what is measured against cannot drift from what the service asks. Every connection has them prepared.
+ */
 #ifndef BENCH_CEILING_DATABASE_H
 #define BENCH_CEILING_DATABASE_H
 
@@ -10,11 +11,11 @@
 struct database;
 
 struct database_options {
-	const char *url;	  /* any libpq connection string */
-	const char *queries;	  /* the folder of the statements */
-	const char *template_id;  /* what is created, by template or by version */
+	const char *url;         /* any libpq connection string */
+	const char *queries;     /* the folder of the statements */
+	const char *template_id; /* what is created, by template or by version */
 	const char *version_id;
-	const char *provider_id;  /* the one provider the version requires */
+	const char *provider_id; /* the one provider the version requires */
 	size_t connections;
 };
 
