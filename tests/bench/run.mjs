@@ -201,7 +201,7 @@ try {
   report("resident, at the end", { value: stage.residentMib(), unit: " MiB" });
   await checkStatuses(stage);
 } catch (error) {
-  console.error(stage.service?.story());
+  if (stage.service) console.error(stage.service.story());
   throw error;
 } finally {
   await stage.close();
