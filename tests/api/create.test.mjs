@@ -323,7 +323,8 @@ test("enforcement warn lets pass and says so; dryrun says nothing; deny refuses"
   const warned = await make("warn");
   assert.equal(warned.status, 201, warned.text);
   assert.deepEqual(warned.body.warnings.map(({ provider, reason }) => [provider, reason]), [["one", "not_linked"], ["two", "not_linked"]]);
-  assert.deepEqual((await world.api("GET", `/api/v2/workspaces/${warned.body.id}`, { token: owner.token })).body.warnings, []);
+  assert.deepEqual((await world.api("GET", `/api/v2/workspaces/${warned.body.id}`, { token: owner.token })).body, warned.body);
+  assert.deepEqual((await world.api("GET", "/api/v2/users/me/workspaces", { token: owner.token })).body.workspaces, [warned.body]);
   const dry = await make("dryrun");
   assert.equal(dry.status, 201, dry.text);
   assert.deepEqual(dry.body.warnings, []);

@@ -409,9 +409,17 @@ test("a session's own redirect obeys the same rule", async () => {
   for (const redirect of ["//evil.example", "https://evil.example", "/\\evil"]) assertError(await visit(redirect), 400, "validation_failed", "redirect");
 });
 
-test("a provider that is not configured has no page", async () => {
+test("a provider that is no longer configured is 404, and one that never was needs a session first", async () => {
+  const gone = await world.replica({ providers: world.providers.filter(({ id }) => id !== "two") });
+  const user = await world.createUser();
+  const there = (address) => String(address).replace(world.service.accessUrl, gone.base);
+  const { browser, callback } = await approve(user, "two");
+  const [cookie] = browser.cookies(new URL(world.service.accessUrl).origin);
+  const headers = { Cookie: `${cookie.name}=${cookie.value}` };
+  assertError(await jsonBrowser().visit(there(await world.linkUrl(user, "two")), gone), 404, "provider_not_configured");
+  assertError(await jsonBrowser().visit(there(callback), gone, { headers }), 404, "provider_not_configured");
   for (const path of ["/external-auth/not-there", "/external-auth/not-there/callback"])
-    assertError(await jsonBrowser().visit(`${world.service.accessUrl}${path}`, world.service), 404, "provider_not_configured");
+    assertError(await jsonBrowser().visit(`${world.service.accessUrl}${path}`, world.service), 401, "session_required");
 });
 
 test("unlinking between approval and callback leaves what the callback brings", async () => {

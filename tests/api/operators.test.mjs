@@ -45,11 +45,11 @@ test("metrics are Prometheus text and count decisions, requests and durations", 
   for (const outcome of ["allowed", "refused", "unverifiable"])
     assert.ok(grown("gatehouse_decisions_total", { outcome }) >= 1, `decisions with outcome ${outcome}`);
   for (const reason of ["valid", "not_linked", "provider_unavailable"])
-    assert.ok(grown("gatehouse_decisions_total", { reason }) >= 1, `decisions with reason ${reason}`);
+    assert.ok(grown("gatehouse_findings_total", { provider: "demo", reason }) >= 1, `findings with reason ${reason}`);
   assert.ok(grown("gatehouse_provider_requests_total", { provider: "demo" }) >= 2);
-  assert.ok(grown("gatehouse_provider_request_seconds_count") >= 2);
+  assert.ok(grown("gatehouse_provider_request_duration_seconds_count") >= 2);
   assert.ok(grown("gatehouse_http_requests_total", { status: "403" }) >= 1);
-  assert.ok(grown("gatehouse_http_request_seconds_count") >= 3);
+  assert.ok(grown("gatehouse_http_request_duration_seconds_count") >= 3);
   assert.ok(metricValue(now, "gatehouse_http_requests_in_flight") >= 0);
 });
 

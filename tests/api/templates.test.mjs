@@ -122,6 +122,7 @@ test("a change changes what it names and nothing else", async () => {
   assert.deepEqual(await patch({}), timeless(template));
   for (const enforcement of ["warn", "dryrun", "deny", null]) assert.equal((await patch({ enforcement })).enforcement, enforcement);
   assert.equal((await patch({ deprecated: true })).deprecated, true);
+  assert.equal((await patch({ deprecated: null, active_version_id: null })).deprecated, true, "null is as good as absent");
   const version = await world.expect(201, "POST", versionsOf(template), { external_auth: [] });
   const changed = await world.expect(200, "PATCH", path, { active_version_id: version.id, deprecated: false });
   assert.deepEqual(timeless(changed), { ...timeless(template), active_version_id: version.id });
@@ -134,9 +135,9 @@ test("wrong changes are refused and change nothing", async () => {
   const path = `/api/v2/templates/${template.id}`;
   for (const [body, field] of [
     [{ enforcement: "block" }, "enforcement"], [{ enforcement: 1 }, "enforcement"], [{ enforcement: "" }, "enforcement"],
-    [{ deprecated: "yes" }, "deprecated"], [{ deprecated: null }, "deprecated"],
+    [{ deprecated: "yes" }, "deprecated"],
     [{ active_version_id: foreign.active_version_id }, "active_version_id"], [{ active_version_id: UNKNOWN_ID }, "active_version_id"],
-    [{ active_version_id: "x" }, "active_version_id"], [{ active_version_id: null }, "active_version_id"],
+    [{ active_version_id: "x" }, "active_version_id"],
     [{ deprecated: true, enforcement: "no" }, "enforcement"],
   ])
     assertError(await world.admin("PATCH", path, body), 400, "validation_failed", field);

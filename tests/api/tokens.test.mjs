@@ -25,7 +25,7 @@ test("a token works at once, and its key is shown once", async () => {
 });
 
 test("a token lives 30 days unless told otherwise, and needs no body", async () => {
-  for (const options of [{}, { body: {} }, { raw: "", headers: { "Content-Type": "application/json" } }]) {
+  for (const options of [{}, { body: {} }, { body: { name: null, lifetime: null } }, { raw: "", headers: { "Content-Type": "application/json" } }]) {
     const made = await world.api("POST", tokensOf(alice), { token: alice.token, ...options });
     assert.equal(made.status, 201, made.text);
     assert.equal(Date.parse(made.body.expires_at) - Date.parse(made.body.created_at), 30 * 24 * 3600 * 1000);
@@ -36,7 +36,7 @@ test("a token lives 30 days unless told otherwise, and needs no body", async () 
 for (const lifetime of [60, 31536000])
   test(`a lifetime of ${lifetime} s is lawful`, () => world.expect(201, "POST", tokensOf(alice), { lifetime }));
 
-for (const lifetime of [0, 59, -1, 31536001, 1.5, "3600", null, 1e300])
+for (const lifetime of [0, 59, -1, 31536001, 1.5, "3600", 1e300])
   test(`a lifetime of ${JSON.stringify(lifetime)} is refused`, async () => {
     const answer = await assertLeavesNothing(world, () => world.admin("POST", tokensOf(alice), { lifetime }));
     assertError(answer, 400, "validation_failed", "lifetime");

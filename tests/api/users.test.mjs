@@ -64,6 +64,17 @@ test("a user is found as me, by name and by UUID in either case", async () => {
   }
 });
 
+test("the system's own user is nobody's business", async () => {
+  const { users } = await world.expect(200, "GET", "/api/v2/users?limit=200");
+  assert.ok(!users.some(({ username }) => username === "prebuilds"));
+  const template = await world.createTemplate();
+  for (const [method, path, body] of [
+    ["GET", "/api/v2/users/prebuilds"], ["PATCH", "/api/v2/users/prebuilds", { roles: ["admin"] }], ["DELETE", "/api/v2/users/prebuilds"],
+    ["POST", "/api/v2/users/prebuilds/keys/tokens", {}], ["PUT", "/api/v2/users/prebuilds/external-auth/demo", { access_token: "x" }],
+    ["POST", "/api/v2/users/prebuilds/workspaces", { name: "w", template_id: template.id }],
+  ]) assertError(await world.admin(method, path, body), 404, "not_found");
+});
+
 for (const who of ["nobody-here", UNKNOWN_ID, "No_Lawful_Name", "%00", "%ff", "a%2fb", "x".repeat(300)])
   test(`the user ${who.slice(0, 40)} is unknown`, async () => {
     const answer = await world.admin("GET", `/api/v2/users/${who}`);
@@ -107,6 +118,7 @@ test("a change changes what it names and nothing else", async () => {
   const path = `/api/v2/users/${user.id}`;
   const { token, ...plain } = user;
   assert.deepEqual(await world.expect(200, "PATCH", path, {}), plain);
+  assert.deepEqual(await world.expect(200, "PATCH", path, { status: null, roles: null }), plain);
   assert.deepEqual(await world.expect(200, "PATCH", path, { email: null }), { ...plain, email: null });
   assert.deepEqual(await world.expect(200, "PATCH", path, { roles: ["provisioner"] }), { ...plain, email: null, roles: ["member", "provisioner"] });
   assert.deepEqual(await world.expect(200, "PATCH", path, { status: "suspended" }), { ...plain, email: null, roles: ["member", "provisioner"], status: "suspended" });
@@ -114,7 +126,7 @@ test("a change changes what it names and nothing else", async () => {
   assert.deepEqual(await world.expect(200, "GET", path), { ...plain, email: "b@example.com", roles: ["member"] });
 });
 
-for (const [change, field] of [[{ status: "gone" }, "status"], [{ status: null }, "status"], [{ email: "no" }, "email"], [{ roles: ["no"] }, /^roles/], [{ roles: null }, /^roles/]])
+for (const [change, field] of [[{ status: "gone" }, "status"], [{ email: "no" }, "email"], [{ roles: ["no"] }, /^roles/]])
   test(`the change ${JSON.stringify(change)} is refused`, async () => {
     const user = await world.createUser({ withToken: false });
     assertError(await world.admin("PATCH", `/api/v2/users/${user.id}`, change), 400, "validation_failed", field);

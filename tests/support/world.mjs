@@ -6,7 +6,10 @@ import { after } from "node:test";
 import { Browser } from "./browser.mjs";
 import { Cluster } from "./postgres.mjs";
 import { DemoProvider } from "./provider.mjs";
+import { recordRun } from "./openapi.mjs";
 import { newSecret, Service } from "./service.mjs";
+
+recordRun();
 
 export const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
 

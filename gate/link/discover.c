@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OIDC discovery: the endpoints of a provider of which only ISSUER is given. One fetch at a time for a provider, kept
+ * for the process; a failure is kept for a few seconds, so that a storm of sign-ins does not become a storm of fetches.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "../base/json.h"
+#include "../base/log.h"
+#include "engine.h"
+
+/* A failure is told again for so long without asking. */
+#define FAILURE_KEPT_MS 5000
+
+/* The two endpoints, as long as a URL may be each. */
+#define DISCOVERED_BYTES_MAX 16384
+
+/* What is known of one provider's discovery. lock is held through a fetch: who comes meanwhile waits for it. */
+struct discovery {
+	pthread_mutex_t lock;
+	const struct provider *provider;
+	struct arena *arena; /* of what was found, for the process; NULL: nothing yet */
+	struct deadline failure_until;
+	struct problem failure;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	size_t count;
+	struct discovery list[PROVIDERS_MAX];
+} discoveries = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The last place is shared should there be more providers than may be configured. */
+static struct discovery *discovery_of(const struct provider *provider)
+{
+	struct discovery *found = NULL;
+
+	pthread_mutex_lock(&discoveries.lock);
+	for (size_t i = 0; i < discoveries.count && found == NULL; i++)
+		if (discoveries.list[i].provider == provider)
+			found = &discoveries.list[i];
+	if (found == NULL && discoveries.count < PROVIDERS_MAX) {
+		found = &discoveries.list[discoveries.count++];
+		found->provider = provider;
+		pthread_mutex_init(&found->lock, NULL);
+	}
+	pthread_mutex_unlock(&discoveries.lock);
+	return found != NULL ? found : &discoveries.list[PROVIDERS_MAX - 1];
+}
+
+/* --- where the document is -------------------------------------------------------------------------------------------
+ */
+
+/* OpenID Connect Discovery 1.0 section 4: behind the issuer, whose last slash is left out. */
+static const char *openid_url(const char *issuer, struct arena *arena)
+{
+	size_t size = strlen(issuer);
+
+	if (size > 0 && issuer[size - 1] == '/')
+		size--;
+	return arena_printf(arena, "%.*s/.well-known/openid-configuration", (int)size, issuer);
+}
+
+/* RFC 8414 section 3.1: between the issuer's host and its path. */
+static const char *oauth_url(const char *issuer, struct arena *arena)
+{
+	const char *host = strstr(issuer, "://");
+	const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+	size_t host_size = path != NULL ? (size_t)(path - issuer) : strlen(issuer);
+
+	if (path == NULL || path[1] == '\0')
+		path = "";
+	return arena_printf(arena, "%.*s/.well-known/oauth-authorization-server%s", (int)host_size, issuer, path);
+}
+
+static struct http_answer fetch(
+	struct engine *engine, const struct provider *provider, const char *url, struct arena *arena)
+{
+	static const char accept[] = "application/json";
+	struct http_request request = {
+		.provider_id = provider->id,
+		.purpose = "discover",
+		.method = "GET",
+		.url = url,
+		.header_count = 1,
+		.headers = {{"Accept", {accept, sizeof(accept) - 1}}},
+		.body_bytes_max = PROVIDER_BODY_BYTES_MAX,
+		.follow_same_host = true,
+		.deadline = deadline_in_ms(PROVIDER_REQUEST_MS),
+	};
+
+	return http_client_ask(engine->http, &request, arena);
+}
+
+/* --- what it says ----------------------------------------------------------------------------------------------------
+ */
+
+static bool fail(const struct provider *provider, const char *why, struct problem *problem)
+{
+	log_event(LOG_WARN, "discovery failed", log_string("provider", provider->id), log_string("why", why));
+	problem_set(problem, PROBLEM_PROVIDER_FAILED, "%s cannot be asked how to sign in: %s.", provider->display_name,
+		why);
+	return problem_detail(problem,
+		"Try again in a moment. If it stays so, the operator needs to check ISSUER of provider \"%s\".",
+		provider->id);
+}
+
+/* Takes an endpoint that is not configured from the document. NULL: no lawful one there. */
+static const char *take_endpoint(const char *configured, const struct json *document, const char *name)
+{
+	if (*configured != '\0')
+		return configured;
+	const char *url = json_string(json_member(document, name));
+	if (url == NULL || strlen(url) > URL_BYTES_MAX || !name_is_provider_url(url))
+		return NULL;
+	return url;
+}
+
+static bool adopt_document(
+	struct discovery *discovery, struct provider *provider, const struct json *document, struct problem *problem)
+{
+	const char *issuer = json_string(json_member(document, "issuer"));
+	const char *auth_url = take_endpoint(provider->auth_url, document, "authorization_endpoint");
+	const char *token_url = take_endpoint(provider->token_url, document, "token_endpoint");
+
+	/* Section 4.3: exactly the configured one, else another's document could take the code. */
+	if (issuer == NULL || strcmp(issuer, provider->issuer) != 0)
+		return fail(provider, "its discovery document is for another issuer", problem);
+	if (auth_url == NULL || token_url == NULL)
+		return fail(provider, "its discovery document names no lawful endpoints", problem);
+	discovery->arena = arena_new(DISCOVERED_BYTES_MAX);
+	provider->auth_url = arena_copy(discovery->arena, auth_url);
+	provider->token_url = arena_copy(discovery->arena, token_url);
+	return true;
+}
+
+static bool fetch_and_adopt(
+	struct engine *engine, struct discovery *discovery, struct provider *provider, struct problem *problem)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new((size_t)4 * PROVIDER_BODY_BYTES_MAX);
+	SCOPED(json_release) struct json *document = NULL;
+	struct problem ignored;
+	struct http_answer answer = fetch(engine, provider, openid_url(provider->issuer, arena), arena);
+
+	if (answer.transport == TRANSPORT_ANSWERED && answer.status == 404)
+		answer = fetch(engine, provider, oauth_url(provider->issuer, arena), arena);
+	if (answer.transport != TRANSPORT_ANSWERED)
+		return fail(provider, "it gives no answer", problem);
+	if (answer.status != 200)
+		return fail(provider, arena_printf(arena, "it answers with HTTP status %d", answer.status), problem);
+	if (!json_parse(answer.body.text, answer.body.size, &document, &ignored))
+		return fail(provider, "its discovery document is no lawful JSON", problem);
+	return adopt_document(discovery, provider, document, problem);
+}
+
+static bool discover_locked(
+	struct engine *engine, struct discovery *discovery, struct provider *provider, struct problem *problem)
+{
+	if (*provider->auth_url != '\0' && *provider->token_url != '\0')
+		return true;
+	if (discovery->failure.kind != PROBLEM_NONE && !deadline_passed(discovery->failure_until)) {
+		*problem = discovery->failure;
+		return false;
+	}
+	discovery->failure.kind = PROBLEM_NONE;
+	if (fetch_and_adopt(engine, discovery, provider, problem))
+		return true;
+	discovery->failure = *problem;
+	discovery->failure_until = deadline_in_ms(FAILURE_KEPT_MS);
+	return false;
+}
+
+bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem)
+{
+	if (*provider->issuer == '\0')
+		return true;
+	struct discovery *discovery = discovery_of(provider);
+	pthread_mutex_lock(&discovery->lock);
+	bool ready = discover_locked(engine, discovery, provider, problem);
+	pthread_mutex_unlock(&discovery->lock);
+	return ready;
+}
