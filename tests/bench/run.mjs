@@ -28,8 +28,8 @@ const { values: given } = parseArgs({
 if (given.help) {
   console.log(`Usage: tests/bench/run [--seconds N] [--rounds N] [--only WORD] [--quick]
 
-  --seconds N   how long each load runs (${4})
-  --rounds N    how often ceiling and service take turns; medians are shown (${3})
+  --seconds N   how long each load runs (4)
+  --rounds N    how often ceiling and service take turns; medians are shown (3)
   --only WORD   one of create, preflight, refusal, wide, memory
   --quick       one round of a second each: proves that everything works and measures nothing`);
   process.exit(0);
@@ -89,14 +89,21 @@ function loads(stage) {
   ].map((load) => ({ ...load, service: { owners: OWNERS, ...load.service }, ceiling: { owners: OWNERS, ...load.ceiling } }));
 }
 
+// With the CPU time that each answer cost the program.
+async function wrkOn(program, ...args) {
+  const before = Stage.cpuSeconds(program);
+  const measured = await wrk(...args);
+  return { ...measured, cpu_us: ((Stage.cpuSeconds(program) - before) * 1e6) / measured.requests };
+}
+
 async function runService(stage, load, connections, duration) {
-  const measured = await wrk(stage.serviceUrl, connections, load.service, duration);
+  const measured = await wrkOn(stage.service, stage.serviceUrl, connections, load.service, duration);
   assert.equal(measured.refused, load.refused ? measured.requests : 0, `${load.name}: answers with a wrong status`);
   return measured;
 }
 
 async function runCeiling(stage, load, connections, duration) {
-  const measured = await wrk(stage.ceilingUrl, connections, load.ceiling, duration);
+  const measured = await wrkOn(stage.ceiling, stage.ceilingUrl, connections, load.ceiling, duration);
   assert.equal(measured.refused, 0, "the ceiling failed; its output says why");
   return measured;
 }
@@ -117,6 +124,7 @@ async function compare(stage, load, connections) {
   const title = `${load.name}, ${connections} connections`;
   report(`${title}: throughput`, { ...shown("rps", "/s", 1), atLeast: load.atLeast });
   report(`${title}: p99`, { ...shown("p99_us", " ms", 1000), atMost: load.p99AtMost });
+  report(`${title}: CPU of the program`, shown("cpu_us", " µs", 1));
 }
 
 // The bytes of an answer on the wire.
@@ -178,7 +186,7 @@ async function measureWaiting(stage) {
   report(`resident, ${OWNERS} creates waiting, all answered 201`, { value: resident, unit: " MiB", atMost: 120 });
 }
 
-async function reportCpu() {
+function printConditions() {
   console.log(`\n${availableParallelism()} cores; ${rounds} round(s) of ${seconds} s.${given.quick ? " --quick: these figures mean nothing." : ""}`);
 }
 
@@ -207,4 +215,4 @@ try {
   await stage.close();
 }
 printTable();
-await reportCpu();
+printConditions();

@@ -155,6 +155,12 @@ export class Stage {
     return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)[1]) / 1024;
   }
 
+  // Seconds of CPU that a program has used so far: columns 14 and 15, counted behind the name, in hundredths.
+  static cpuSeconds(program) {
+    const columns = readFileSync(`/proc/${program.pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+    return (Number(columns[11]) + Number(columns[12])) / 100;
+  }
+
   create(owner, template, name) {
     return this.request(201, "POST", `/api/v2/users/${owner}/workspaces`, { name, template_id: this.templates[template].id });
   }
@@ -187,8 +193,8 @@ export class Stage {
       connections: CONNECTIONS, threads, run: `c${randomBytes(2).toString("hex")}`,
       "create-bytes": sizes.create, "check-bytes": sizes.refusal, "read-bytes": sizes.preflight,
     };
-    const ceiling = new Program("ceiling", process.env.GATEHOUSE_CEILING, Object.entries(options).map(([name, value]) => `--${name}=${value}`));
-    this.#running.push([ceiling, "SIGTERM"]);
-    [, this.ceilingUrl] = await ceiling.waitFor(/^ceiling: listening on (\S+)$/m);
+    this.ceiling = new Program("ceiling", process.env.GATEHOUSE_CEILING, Object.entries(options).map(([name, value]) => `--${name}=${value}`));
+    this.#running.push([this.ceiling, "SIGTERM"]);
+    [, this.ceilingUrl] = await this.ceiling.waitFor(/^ceiling: listening on (\S+)$/m);
   }
 }
