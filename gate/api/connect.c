@@ -73,26 +73,31 @@ static bool find_cookie_session(
 }
 
 /* Spends the ticket; a new session each time, so that nobody can plant one in another's browser and wait. */
-static bool redeem_ticket(const struct request *request, const char *ticket, struct reply *reply,
+static bool redeem_ticket(const struct request *request, const char *ticket, struct secret *ret_token,
 	struct browser_session *ret_session, struct problem *problem)
 {
-	struct secret token = secret_random(request->arena, "");
-	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
 	uint8_t ticket_hash[SHA256_BYTES];
 	uint8_t session_hash[SHA256_BYTES];
 	bool found = false;
 
+	*ret_token = secret_random(request->arena, "");
 	sha256(ticket, strlen(ticket), ticket_hash);
-	sha256(token.text, token.size, session_hash);
+	sha256(ret_token->text, ret_token->size, session_hash);
 	if (!ticket_redeem(request->service->store, request->arena, ticket_hash, request_parameter(request, "provider"),
 		    session_hash, &found, problem))
 		return false;
 	if (!found)
 		return session_required(problem, "This link has been used, or is too old.");
+	return find_session(request, *ret_token, ret_session, problem);
+}
+
+static void set_session_cookie(const struct request *request, struct secret token, struct reply *reply)
+{
+	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
+
 	reply_add_header(reply, "Set-Cookie",
 		arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
 			SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
-	return find_session(request, token, ret_session, problem);
 }
 
 /* --- to the provider and back ------------------------------------------------------------------------------------ */
@@ -124,18 +129,23 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 {
 	const char *ticket = request_query(request, "ticket");
 	const char *redirect = request_query(request, "redirect");
+	struct secret token = {.text = NULL};
 	struct browser_session session;
 	struct provider *provider = NULL;
 
 	if (!subject_check_redirect(redirect, problem))
 		return false;
-	if (ticket != NULL ? !redeem_ticket(request, ticket, reply, &session, problem)
+	if (ticket != NULL ? !redeem_ticket(request, ticket, &token, &session, problem)
 			   : !find_cookie_session(request, &session, problem))
 		return false;
 	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
-	return send_to_provider(
-		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
+	if (!send_to_provider(request, &session, provider, session.redirect != NULL ? session.redirect : redirect,
+		    reply, problem))
+		return false;
+	if (ticket != NULL)
+		set_session_cookie(request, token, reply);
+	return true;
 }
 
 static bool state_invalid(struct problem *problem)

@@ -135,12 +135,11 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 	const char *word = NULL;
 	bool deprecated = false;
 	bool has_enforcement = false;
-	bool has_deprecated = false;
 	enum enforcement enforcement = ENFORCEMENT_INHERIT;
 	const struct json_field fields[] = {
 		{.name = "active_version_id", .type = JSON_STRING, .target = &version_id},
 		{.name = "enforcement", .type = JSON_STRING, .target = &word, .present = &has_enforcement},
-		{.name = "deprecated", .type = JSON_BOOL, .target = &deprecated, .present = &has_deprecated},
+		{.name = "deprecated", .type = JSON_BOOL, .target = &deprecated},
 	};
 	struct template template;
 	bool found = false;
@@ -159,7 +158,7 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 
 	const struct template_change change = {.active_version_id = version_id,
 		.enforcement = has_enforcement ? &enforcement : NULL,
-		.deprecated = has_deprecated ? &deprecated : NULL};
+		.deprecated = json_is(json_member(request->json, "deprecated"), JSON_BOOL) ? &deprecated : NULL};
 
 	if (!template_update(request->service->store, request->arena, template.id, &change, &found, &template, problem))
 		return false;

@@ -48,11 +48,19 @@ static bool read_claim(const char *word, enum claim *ret_claim, struct problem *
 	return problem_add_violation(problem, "claim_prebuild", "must be `never`, `prefer` or `require`");
 }
 
-static bool check_template_fields(const struct create_question *question, struct problem *problem)
+static bool is_given(const struct request *request, const char *field)
+{
+	const struct json *value = json_member(request->json, field);
+
+	return value != NULL && !json_is_null(value);
+}
+
+static bool check_template_fields(
+	const struct request *request, const struct create_question *question, struct problem *problem)
 {
 	bool good = true;
 
-	if ((question->template_id == NULL) == (question->version_id == NULL)) {
+	if (is_given(request, "template_id") == is_given(request, "template_version_id")) {
 		(void)problem_add_violation(
 			problem, "template_id", "exactly one of template_id and template_version_id is needed");
 		return problem_add_violation(
@@ -86,7 +94,7 @@ static bool read_input(const struct request *request, struct create_input *ret_i
 
 	if (name != NULL && !name_is_workspace(name))
 		good = problem_add_violation(problem, "name", "must be 1 to %d of a-z, 0-9 and -", NAME_BYTES_MAX);
-	good = check_template_fields(&input.question, problem) && good;
+	good = check_template_fields(request, &input.question, problem) && good;
 	good = read_claim(claim, &input.claim, problem) && good;
 	if (parameters != NULL)
 		input.parameters = json_print(parameters, request->arena);

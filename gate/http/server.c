@@ -289,13 +289,6 @@ static int log_message(const struct mg_connection *connection, const char *messa
 	return 1;
 }
 
-static int log_access(const struct mg_connection *connection, const char *message)
-{
-	(void)connection;
-	(void)message;
-	return 1;
-}
-
 static void *init_thread(const struct mg_context *context, int thread_type)
 {
 	struct server *server = mg_get_user_data(context);
@@ -341,7 +334,6 @@ static bool context_start(struct server *server, const char *listen_at)
 		.init_connection = init_connection,
 		.connection_close = connection_close,
 		.log_message = log_message,
-		.log_access = log_access,
 		.init_thread = init_thread,
 		.exit_thread = exit_thread,
 		.external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};

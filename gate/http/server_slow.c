@@ -64,6 +64,7 @@ void slow_enter(struct slow_worker *worker, enum slow_phase phase)
 		atomic_fetch_sub(&worker->guard->occupied, 1);
 	worker->phase = phase;
 	worker->since_us = now_us;
+	worker->has_waited = false;
 }
 
 int64_t slow_limit_us(enum slow_phase phase, int free_workers, int threads)
@@ -136,7 +137,8 @@ static int wait_slice(const struct slow_worker *worker, struct pollfd *fd, int64
 	return both[0].revents != 0 ? 1 : 0;
 }
 
-static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+/* Not inlined: the C library declares poll's first argument as written only, and gcc believes it. */
+__attribute__((noinline)) static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	int64_t end_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
 
@@ -148,8 +150,10 @@ static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int ti
 		int64_t left_ms = timeout_ms < 0 ? INT64_MAX : (end_us - now_us + 999) / 1000;
 		int result;
 
-		if (wait_is_over(worker, now_us))
+		/* What has already come is taken, however late this thread got to run. */
+		if (wait_is_over(worker, now_us) && (worker->has_waited || wait_ms(fd, 1, 0) <= 0))
 			return give_up(worker, fd);
+		worker->has_waited = true;
 		result = wait_slice(worker, fd, left_ms > 0 ? left_ms : 0);
 		if (result > 0 && worker->phase == SLOW_IDLE)
 			slow_enter(worker, SLOW_HEAD);
@@ -159,7 +163,7 @@ static int wait_for_client(struct slow_worker *worker, struct pollfd *fd, int ti
 }
 
 /* The accepting thread looks at its stop flag between two polls; being woken spares the rest of its two seconds. */
-static int wait_for_connection(const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+__attribute__((noinline)) static int wait_for_connection(const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	struct slow_guard *guard = worker->guard;
 	struct pollfd both[2] = {*fd, {.fd = guard->wake_fd, .events = POLLIN}};

@@ -40,6 +40,7 @@ struct slow_worker {
 	int64_t connected_us;		/* of the connection */
 	int fd;				/* of the connection, once it was waited for; else -1 */
 	int request_count;		/* begun on this connection */
+	bool has_waited;		/* in this phase */
 	bool timed_out;			/* the connection was given up */
 	bool is_listener;		/* the thread that accepts */
 };

@@ -12,14 +12,17 @@
 /* A failure is told again for so long without asking. */
 #define FAILURE_KEPT_MS 5000
 
-/* The two endpoints, as long as a URL may be each. */
+/* An issuer and two endpoints, as long as a URL may be each. */
 #define DISCOVERED_BYTES_MAX 16384
 
-/* What is known of one provider's discovery. lock is held through a fetch: who comes meanwhile waits for it. */
+/* What is known of one issuer. lock is held through a fetch: who comes meanwhile waits for it. */
 struct discovery {
 	pthread_mutex_t lock;
-	const struct provider *provider;
-	struct arena *arena; /* of what was found, for the process; NULL: nothing yet */
+	struct arena *arena; /* of the texts below, for the process */
+	const char *issuer;
+	bool found;
+	const char *auth_url; /* found: "" where the document names no lawful one */
+	const char *token_url;
 	struct deadline failure_until;
 	struct problem failure;
 };
@@ -30,26 +33,32 @@ static struct {
 	struct discovery list[PROVIDERS_MAX];
 } discoveries = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The last place is shared should there be more providers than may be configured. */
-static struct discovery *discovery_of(const struct provider *provider)
+static struct discovery *discovery_add(const char *issuer)
+{
+	struct discovery *added = &discoveries.list[discoveries.count++];
+
+	pthread_mutex_init(&added->lock, NULL);
+	added->arena = arena_new(DISCOVERED_BYTES_MAX);
+	added->issuer = arena_copy(added->arena, issuer);
+	return added;
+}
+
+/* NULL: more issuers than there may be providers. */
+static struct discovery *discovery_of(const char *issuer)
 {
 	struct discovery *found = NULL;
 
 	pthread_mutex_lock(&discoveries.lock);
 	for (size_t i = 0; i < discoveries.count && found == NULL; i++)
-		if (discoveries.list[i].provider == provider)
+		if (strcmp(discoveries.list[i].issuer, issuer) == 0)
 			found = &discoveries.list[i];
-	if (found == NULL && discoveries.count < PROVIDERS_MAX) {
-		found = &discoveries.list[discoveries.count++];
-		found->provider = provider;
-		pthread_mutex_init(&found->lock, NULL);
-	}
+	if (found == NULL && discoveries.count < PROVIDERS_MAX)
+		found = discovery_add(issuer);
 	pthread_mutex_unlock(&discoveries.lock);
-	return found != NULL ? found : &discoveries.list[PROVIDERS_MAX - 1];
+	return found;
 }
 
-/* --- where the document is -------------------------------------------------------------------------------------------
- */
+/* --- where the document is --------------------------------------------------------------------------------------- */
 
 /* OpenID Connect Discovery 1.0 section 4: behind the issuer, whose last slash is left out. */
 static const char *openid_url(const char *issuer, struct arena *arena)
@@ -92,8 +101,7 @@ static struct http_answer fetch(
 	return http_client_ask(engine->http, &request, arena);
 }
 
-/* --- what it says ----------------------------------------------------------------------------------------------------
- */
+/* --- what it says ------------------------------------------------------------------------------------------------ */
 
 static bool fail(const struct provider *provider, const char *why, struct problem *problem)
 {
@@ -105,37 +113,32 @@ static bool fail(const struct provider *provider, const char *why, struct proble
 		provider->id);
 }
 
-/* Takes an endpoint that is not configured from the document. NULL: no lawful one there. */
-static const char *take_endpoint(const char *configured, const struct json *document, const char *name)
+/* "": no lawful one there. */
+static const char *read_endpoint(const struct json *document, const char *name, struct arena *arena)
 {
-	if (*configured != '\0')
-		return configured;
 	const char *url = json_string(json_member(document, name));
+
 	if (url == NULL || strlen(url) > URL_BYTES_MAX || !name_is_provider_url(url))
-		return NULL;
-	return url;
+		return "";
+	return arena_copy(arena, url);
 }
 
-static bool adopt_document(
-	struct discovery *discovery, struct provider *provider, const struct json *document, struct problem *problem)
+static bool read_document(struct discovery *discovery, const struct provider *provider, const struct json *document,
+	struct problem *problem)
 {
 	const char *issuer = json_string(json_member(document, "issuer"));
-	const char *auth_url = take_endpoint(provider->auth_url, document, "authorization_endpoint");
-	const char *token_url = take_endpoint(provider->token_url, document, "token_endpoint");
 
 	/* Section 4.3: exactly the configured one, else another's document could take the code. */
-	if (issuer == NULL || strcmp(issuer, provider->issuer) != 0)
+	if (issuer == NULL || strcmp(issuer, discovery->issuer) != 0)
 		return fail(provider, "its discovery document is for another issuer", problem);
-	if (auth_url == NULL || token_url == NULL)
-		return fail(provider, "its discovery document names no lawful endpoints", problem);
-	discovery->arena = arena_new(DISCOVERED_BYTES_MAX);
-	provider->auth_url = arena_copy(discovery->arena, auth_url);
-	provider->token_url = arena_copy(discovery->arena, token_url);
+	discovery->auth_url = read_endpoint(document, "authorization_endpoint", discovery->arena);
+	discovery->token_url = read_endpoint(document, "token_endpoint", discovery->arena);
+	discovery->found = true;
 	return true;
 }
 
-static bool fetch_and_adopt(
-	struct engine *engine, struct discovery *discovery, struct provider *provider, struct problem *problem)
+static bool fetch_document(
+	struct engine *engine, struct discovery *discovery, const struct provider *provider, struct problem *problem)
 {
 	SCOPED(arena_release) struct arena *arena = arena_new((size_t)4 * PROVIDER_BODY_BYTES_MAX);
 	SCOPED(json_release) struct json *document = NULL;
@@ -150,7 +153,38 @@ static bool fetch_and_adopt(
 		return fail(provider, arena_printf(arena, "it answers with HTTP status %d", answer.status), problem);
 	if (!json_parse(answer.body.text, answer.body.size, &document, &ignored))
 		return fail(provider, "its discovery document is no lawful JSON", problem);
-	return adopt_document(discovery, provider, document, problem);
+	return read_document(discovery, provider, document, problem);
+}
+
+/* Once, and again only some time after a failure. */
+static bool find_document(
+	struct engine *engine, struct discovery *discovery, const struct provider *provider, struct problem *problem)
+{
+	if (discovery->found)
+		return true;
+	if (discovery->failure.kind != PROBLEM_NONE && !deadline_passed(discovery->failure_until)) {
+		*problem = discovery->failure;
+		return false;
+	}
+	if (fetch_document(engine, discovery, provider, problem))
+		return true;
+	discovery->failure = *problem;
+	discovery->failure_until = deadline_in_ms(FAILURE_KEPT_MS);
+	return false;
+}
+
+/* What is configured stays. Written once, under the lock; whoever reads the endpoints has called provider_discover
+ * before and so sees them. */
+static bool complete_provider(const struct discovery *discovery, struct provider *provider, struct problem *problem)
+{
+	if ((*provider->auth_url == '\0' && *discovery->auth_url == '\0') ||
+		(*provider->token_url == '\0' && *discovery->token_url == '\0'))
+		return fail(provider, "its discovery document names no lawful endpoints", problem);
+	if (*provider->auth_url == '\0')
+		provider->auth_url = discovery->auth_url;
+	if (*provider->token_url == '\0')
+		provider->token_url = discovery->token_url;
+	return true;
 }
 
 static bool discover_locked(
@@ -158,23 +192,18 @@ static bool discover_locked(
 {
 	if (*provider->auth_url != '\0' && *provider->token_url != '\0')
 		return true;
-	if (discovery->failure.kind != PROBLEM_NONE && !deadline_passed(discovery->failure_until)) {
-		*problem = discovery->failure;
+	if (!find_document(engine, discovery, provider, problem))
 		return false;
-	}
-	discovery->failure.kind = PROBLEM_NONE;
-	if (fetch_and_adopt(engine, discovery, provider, problem))
-		return true;
-	discovery->failure = *problem;
-	discovery->failure_until = deadline_in_ms(FAILURE_KEPT_MS);
-	return false;
+	return complete_provider(discovery, provider, problem);
 }
 
 bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem)
 {
 	if (*provider->issuer == '\0')
 		return true;
-	struct discovery *discovery = discovery_of(provider);
+	struct discovery *discovery = strlen(provider->issuer) <= URL_BYTES_MAX ? discovery_of(provider->issuer) : NULL;
+	if (discovery == NULL)
+		return fail(provider, "its issuer is too long, or there are too many", problem);
 	pthread_mutex_lock(&discovery->lock);
 	bool ready = discover_locked(engine, discovery, provider, problem);
 	pthread_mutex_unlock(&discovery->lock);

@@ -39,8 +39,7 @@ static int64_t verdict_age_max_ms(const struct gate_question *question, const st
 	return question->preflight ? provider->preflight_max_age_ms : provider->gate_max_age_ms;
 }
 
-/* --- which requirements are asked for ------------------------------------------------------------------------------
- */
+/* --- which requirements are asked for ---------------------------------------------------------------------------- */
 
 static bool find_providers(struct engine *engine, const struct gate_question *question, struct gate_answer *answer,
 	struct problem *problem)
@@ -53,7 +52,7 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 		const struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
 		bool asked_for = !requirement->optional || question->ask_optional;
 
-		if (provider == NULL && !requirement->optional && !question->preflight) {
+		if (provider == NULL && !requirement->optional) {
 			problem_set(problem, PROBLEM_PROVIDER_NOT_CONFIGURED,
 				"The template needs a provider that is not configured.");
 			return problem_detail(problem, "%s", requirement->provider_id);
@@ -113,8 +112,7 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 	}
 }
 
-/* --- asking --------------------------------------------------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------------------------------------------------ */
 
 static struct deadline request_deadline(int64_t timeout_ms)
 {
@@ -139,8 +137,7 @@ static void settle_all(struct evaluation *evaluation)
 	http_waiter_free(scope->waiter);
 }
 
-/* --- noting confirmations ------------------------------------------------------------------------------------------
- */
+/* --- noting confirmations ---------------------------------------------------------------------------------------- */
 
 static bool is_worth_noting(const struct settling *settling)
 {
@@ -166,8 +163,7 @@ static void note_confirmations(const struct evaluation *evaluation)
 	}
 }
 
-/* --- deciding ------------------------------------------------------------------------------------------------------
- */
+/* --- deciding ---------------------------------------------------------------------------------------------------- */
 
 /* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one
  * that is not configured (preflight) waits for the operator. */

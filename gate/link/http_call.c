@@ -33,7 +33,7 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* --- waiters ---------------------------------------------------------------------------------------------------- */
+/* --- waiters ----------------------------------------------------------------------------------------------------- */
 
 struct http_waiter *http_waiter_new(void)
 {
@@ -116,7 +116,7 @@ struct http_call *http_waiter_next(struct http_waiter *waiter, struct deadline d
 	return call;
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------------ */
+/* --- calls ------------------------------------------------------------------------------------------------------- */
 
 static bool has_control(const char *text)
 {
@@ -273,7 +273,7 @@ size_t http_call_tag(const struct http_call *call)
 	return call->tag;
 }
 
-/* --- what arrives ----------------------------------------------------------------------------------------------- */
+/* --- what arrives ------------------------------------------------------------------------------------------------ */
 
 struct header_value {
 	const char *text;
@@ -383,7 +383,7 @@ void http_call_restart(struct http_call *call)
 	call->header_bytes = 0;
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 static struct http_answer unanswered(enum transport transport, const char *failure, int64_t duration_us)
 {

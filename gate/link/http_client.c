@@ -252,7 +252,7 @@ static enum transport failure_transport(CURL *handle)
 	return begun_us == 0 ? TRANSPORT_NOT_SENT : TRANSPORT_AMBIGUOUS;
 }
 
-/* --- redirects ---------------------------------------------------------------------------------------------------- */
+/* --- redirects --------------------------------------------------------------------------------------------------- */
 
 static bool part_is_same(CURLU *left, CURLU *right, CURLUPart part)
 {
@@ -312,7 +312,7 @@ static bool call_redirect(struct http_wire *wire, struct http_call *call)
 	return transfer_begin(wire, call, url);
 }
 
-/* --- going on ----------------------------------------------------------------------------------------------------- */
+/* --- going on ---------------------------------------------------------------------------------------------------- */
 
 void wire_perform(struct http_wire *wire)
 {
@@ -366,7 +366,7 @@ void wire_wake(struct http_wire *wire)
 	curl_multi_wakeup(wire->multi);
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------------------------- */
 
 /* Read once, before threads start. */
 static const char *environment_value(const char *name)

@@ -47,7 +47,7 @@ struct http_client {
 	int64_t next_expiry_us; /* no later than the first deadline of those that wait in line */
 };
 
-/* --- lists ------------------------------------------------------------------------------------------------------ */
+/* --- lists ------------------------------------------------------------------------------------------------------- */
 
 static void list_append(struct call_list *list, struct http_call *call)
 {
@@ -89,7 +89,7 @@ static struct lane *lane_of(struct http_client *client, const char *provider_id)
 	return lane;
 }
 
-/* --- how a call ends ---------------------------------------------------------------------------------------------- */
+/* --- how a call ends --------------------------------------------------------------------------------------------- */
 
 static const char *result_label(const struct http_call *call)
 {
@@ -159,7 +159,7 @@ static void call_drop(struct http_client *client, struct http_call *call)
 	http_call_destroy(call);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------------- */
+/* --- the loop ---------------------------------------------------------------------------------------------------- */
 
 static void call_begin(struct http_client *client, struct lane *lane, struct http_call *call)
 {
@@ -302,7 +302,7 @@ static void *loop_run(void *argument)
 	return NULL;
 }
 
-/* --- what others call --------------------------------------------------------------------------------------------- */
+/* --- what others call -------------------------------------------------------------------------------------------- */
 
 struct http_call *http_call_start(
 	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
@@ -342,7 +342,7 @@ void http_call_free(struct http_call *call)
 		wire_wake(client->wire);
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------------------------- */
 
 /* Signals are for the main thread. */
 static void start_thread(struct http_client *client)

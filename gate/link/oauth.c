@@ -57,8 +57,7 @@ static const char *exchange_form(const struct engine *engine, const struct provi
 	return form.bytes;
 }
 
-/* --- saying whose turn it is ----------------------------------------------------------------------------------------
- */
+/* --- saying whose turn it is ------------------------------------------------------------------------------------- */
 
 enum turn { TURN_OWNER, TURN_OPERATOR, TURN_WAIT };
 

@@ -17,6 +17,11 @@ static bool add_lawful(
 	return true;
 }
 
+static bool is_optional_lawful(const struct json *optional)
+{
+	return optional == NULL || json_is(optional, JSON_BOOL) || json_is_null(optional);
+}
+
 static bool read_entry(
 	const struct json *entry, const char *field, struct requirements *requirements, struct problem *problem)
 {
@@ -28,7 +33,7 @@ static bool read_entry(
 
 	if (id == NULL)
 		return problem_add_violation(problem, field, "must be a provider id or an object with one in `id`");
-	if (optional != NULL && !json_is(optional, JSON_BOOL) && !json_is_null(optional))
+	if (!is_optional_lawful(optional))
 		return problem_add_violation(problem, field, "`optional` must be true or false");
 	return add_lawful(requirements, id, json_bool(optional, false), field, problem);
 }
@@ -60,6 +65,7 @@ static bool read_resource(const struct json *resource, struct requirements *requ
 		return true;
 
 	const struct json *values = json_member(resource, "values");
+	const struct json *optional = json_member(values, "optional");
 	const char *id = json_string(json_member(values, "id"));
 
 	if (id == NULL)
@@ -68,16 +74,33 @@ static bool read_resource(const struct json *resource, struct requirements *requ
 	return add_lawful(requirements, id, json_bool(json_member(values, "optional"), false), "terraform", problem);
 }
 
+/* A member that must be of this type where it is there at all. What is of another shape is no document of terraform's,
+ * and reading it as empty would let workspaces through that need a provider. */
+static bool take_member(const struct json *object, const char *name, enum json_type type, const struct json **ret_value,
+	struct problem *problem)
+{
+	*ret_value = json_member(object, name);
+	if (*ret_value == NULL || json_is(*ret_value, type))
+		return true;
+	if (json_is_null(*ret_value)) {
+		*ret_value = NULL;
+		return true;
+	}
+	return problem_add_violation(
+		problem, "terraform", "has a `%s` that is no %s", name, type == JSON_ARRAY ? "list" : "object");
+}
+
 /* Modules nest; json.c bounds the depth of every document. NOLINTNEXTLINE(misc-no-recursion) */
 static bool read_module(const struct json *module, struct requirements *requirements, struct problem *problem)
 {
-	const struct json *resource = json_first(json_member(module, "resources"));
-	const struct json *child = json_first(json_member(module, "child_modules"));
-	bool good = true;
+	const struct json *resources = NULL;
+	const struct json *children = NULL;
+	bool good = take_member(module, "resources", JSON_ARRAY, &resources, problem);
 
-	for (; resource != NULL; resource = json_next(resource))
+	good = take_member(module, "child_modules", JSON_ARRAY, &children, problem) && good;
+	for (const struct json *resource = json_first(resources); resource != NULL; resource = json_next(resource))
 		good = read_resource(resource, requirements, problem) && good;
-	for (; child != NULL; child = json_next(child))
+	for (const struct json *child = json_first(children); child != NULL; child = json_next(child))
 		good = read_module(child, requirements, problem) && good;
 	return good;
 }
@@ -98,8 +121,11 @@ bool requirements_read_terraform(
 	for (size_t i = 0; i < COUNT_OF(values); i++) {
 		if (values[i] == NULL)
 			continue;
+		const struct json *root = NULL;
+
 		is_document = true;
-		good = read_module(json_member(values[i], "root_module"), ret_requirements, problem) && good;
+		good = take_member(values[i], "root_module", JSON_OBJECT, &root, problem) && good;
+		good = read_module(root, ret_requirements, problem) && good;
 	}
 	if (!is_document)
 		return problem_add_violation(

@@ -83,6 +83,13 @@ static bool is_client_refused(const struct http_answer *answer)
 	return answer->transport == TRANSPORT_ANSWERED && (answer->status == 401 || answer->status == 400);
 }
 
+/* GitHub takes Basic alone: the same secret in another style would be the same request. */
+static bool is_same_again(const struct provider *provider, const struct credentials *tries, size_t index)
+{
+	return provider->type == PROVIDER_GITHUB && index > 0 &&
+	       tries[index].secret.text == tries[index - 1].secret.text;
+}
+
 /* Slack says no with 200 and "ok": false. */
 static bool is_confirmed(const struct provider *provider, const struct http_answer *answer)
 {
@@ -111,6 +118,8 @@ bool revoke_tokens(struct engine *engine, struct provider *provider, struct secr
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
+		if (is_same_again(provider, tries, i))
+			continue;
 		struct http_request request = build_request(provider, &tries[i], access_token, form, arena);
 
 		request.purpose = "revoke";

@@ -36,8 +36,7 @@ struct token_fields {
 	const char *extras;
 };
 
-/* --- reading the two forms ------------------------------------------------------------------------------------------
- */
+/* --- reading the two forms --------------------------------------------------------------------------------------- */
 
 static const char *member_text(const struct json *object, const char *name, struct arena *arena)
 {
@@ -158,8 +157,7 @@ static struct token_fields read_fields(
 	return body[blanks] == '{' ? read_json(provider, answer, arena) : read_form(provider, answer, arena);
 }
 
-/* --- judging what was granted ----------------------------------------------------------------------------------------
- */
+/* --- judging what was granted ------------------------------------------------------------------------------------ */
 
 /* RFC 6749 appendix A.12: visible ASCII. A token goes into a header, where anything else is not safe. */
 static bool is_token_text(const char *text)

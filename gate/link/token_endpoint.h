@@ -33,8 +33,7 @@ struct token_reply token_endpoint_ask(
 struct token_reply token_answer_read(
 	const struct provider *provider, const struct http_answer *answer, struct arena *arena);
 
-/* --- how our client says who it is, also at the revocation endpoint -------------------------------------------------
- */
+/* --- how our client says who it is, also at the revocation endpoint ---------------------------------------------- */
 
 enum credential_style {
 	CREDENTIALS_BASIC,     /* RFC 6749 section 2.3.1 */

@@ -50,7 +50,7 @@ struct validation_answer validate_answer_facts(const struct http_answer *answer)
 	};
 }
 
-/* --- what github tells -------------------------------------------------------------------------------------------- */
+/* --- what github tells ------------------------------------------------------------------------------------------- */
 
 static bool is_read(const struct http_answer *answer, struct json **ret_root)
 {
@@ -109,7 +109,7 @@ bool validate_read_user(const struct provider *provider, const struct http_answe
 	return read_person(root, arena, ret_user);
 }
 
-/* --- installations ------------------------------------------------------------------------------------------------ */
+/* --- installations ----------------------------------------------------------------------------------------------- */
 
 static bool read_installation(const struct json *item, struct arena *arena, struct app_installation *ret_installation)
 {
@@ -153,7 +153,7 @@ static struct http_request installations_request(
 	return request;
 }
 
-/* --- one link's page ---------------------------------------------------------------------------------------------- */
+/* --- one link's page --------------------------------------------------------------------------------------------- */
 
 enum question { QUESTION_TOKEN, QUESTION_INSTALLATIONS, QUESTION_COUNT };
 

@@ -40,8 +40,8 @@ static void read_port(int descriptor)
 void demo_start(void)
 {
 	char *binary = getenv("PROVIDER_BIN");
-	char *arguments[] = {binary, (char[]){"--listen"}, (char[]){"127.0.0.1:0"}, (char[]){"--threads"},
-		(char[]){"256"}, NULL};
+	char *arguments[] = {
+		binary, (char[]){"--listen"}, (char[]){"127.0.0.1:0"}, (char[]){"--threads"}, (char[]){"256"}, NULL};
 	posix_spawn_file_actions_t actions;
 	int ends[2];
 
@@ -124,8 +124,7 @@ struct secret demo_token(struct arena *arena, const char *name)
 {
 	SCOPED(json_release) struct json *root = NULL;
 	struct problem problem;
-	const char *body =
-		body_of(demo_ask(arena, "POST", arena_printf(arena, "/_control/%s/tokens", name), "{}"));
+	const char *body = body_of(demo_ask(arena, "POST", arena_printf(arena, "/_control/%s/tokens", name), "{}"));
 
 	if (!json_parse(body, strlen(body), &root, &problem))
 		end_run(problem.message);

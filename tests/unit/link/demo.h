@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The misbehaving provider as the tests of link/ use it: its process, its control API, and a browser that follows nothing.
- * Speaks HTTP by hand, so that the client under test is not also the one that prepares the test. */
+/* The misbehaving provider as the tests of link/ use it: its process, its control API, and a browser that follows
+ * nothing. Speaks HTTP by hand, so that the client under test is not also the one that prepares the test. */
 #ifndef TEST_LINK_DEMO_H
 #define TEST_LINK_DEMO_H
 
@@ -29,7 +29,8 @@ void demo_fault(struct arena *arena, const char *name, const char *endpoint, con
 /* A token of the provider, made without a flow. */
 struct secret demo_token(struct arena *arena, const char *name);
 
-/* The number that GET /_control/NAME shows under this name within this group ("requests", "in_flight_max", "counters"). */
+/* The number that GET /_control/NAME shows under this name within this group ("requests", "in_flight_max", "counters").
+ */
 long demo_number(struct arena *arena, const char *name, const char *group, const char *number);
 
 /* What stands after `name=` in the Location that this authorization URL answers with. */

@@ -6,8 +6,8 @@
 
 struct fake_store fake_store;
 
-bool link_find(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
-	bool *ret_found, struct link *ret_link, struct problem *problem)
+bool link_find(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id, bool *ret_found,
+	struct link *ret_link, struct problem *problem)
 {
 	(void)store;
 	(void)arena;
@@ -30,6 +30,7 @@ bool link_note_valid(struct store *store, const char *owner_id, const char *prov
 	(void)problem;
 	fake_store.notes++;
 	fake_store.noted_generation = generation;
-	(void)snprintf(fake_store.noted_account, sizeof(fake_store.noted_account), "%s", account != NULL ? account : "");
+	(void)snprintf(
+		fake_store.noted_account, sizeof(fake_store.noted_account), "%s", account != NULL ? account : "");
 	return true;
 }

@@ -89,11 +89,11 @@ static enum reason evaluated_reason(struct state *state)
 	return state->answer.findings[0].finding.reason;
 }
 
-/* --- the validation table ------------------------------------------------------------------------------------------- */
+/* --- the validation table ---------------------------------------------------------------------------------------- */
 
 struct row {
 	const char *name;
-	const char *fault;	/* NULL: none */
+	const char *fault; /* NULL: none */
 	enum reason reason;
 };
 
@@ -162,7 +162,7 @@ static void a_retry_after_is_passed_on(void **data)
 	assert_int_equal(state->answer.findings[0].provider_status, 503);
 }
 
-/* --- what is not asked ---------------------------------------------------------------------------------------------- */
+/* --- what is not asked ------------------------------------------------------------------------------------------- */
 
 static void assert_nobody_was_asked(struct state *state, const char *name)
 {
@@ -243,7 +243,7 @@ static void a_provider_that_is_not_configured_is_a_problem(void **data)
 	assert_null(state->answer.findings[0].provider);
 }
 
-/* --- old confirmations ---------------------------------------------------------------------------------------------- */
+/* --- old confirmations ------------------------------------------------------------------------------------------- */
 
 static void a_young_confirmation_is_used_again(void **data)
 {
@@ -291,7 +291,7 @@ static void the_last_known_good_passes_with_a_warning(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 }
 
-/* --- reading the link again ------------------------------------------------------------------------------------------ */
+/* --- reading the link again -------------------------------------------------------------------------------------- */
 
 static void a_token_replaced_meanwhile_is_judged_anew(void **data)
 {
@@ -346,7 +346,7 @@ static void a_database_away_is_not_the_owners_fault(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_UNVERIFIABLE);
 }
 
-/* --- many at once ---------------------------------------------------------------------------------------------------- */
+/* --- many at once ------------------------------------------------------------------------------------------------ */
 
 static void *evaluate_in_thread(void *argument)
 {
@@ -408,7 +408,7 @@ static void one_dead_provider_costs_only_its_own_verdict(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_REFUSED);
 }
 
-/* --- one link's page ------------------------------------------------------------------------------------------------- */
+/* --- one link's page --------------------------------------------------------------------------------------------- */
 
 static void a_page_shows_the_user_and_the_installations(void **data)
 {

@@ -78,7 +78,7 @@ static struct http_answer ask(struct state *state, struct http_request request)
 	return http_client_ask(state->client, &request, state->arena);
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 static void an_answer_comes_back_whole(void **data)
 {
@@ -171,7 +171,7 @@ static void what_is_no_http_is_ambiguous(void **data)
 	}
 }
 
-/* --- bounds --------------------------------------------------------------------------------------------------------- */
+/* --- bounds ------------------------------------------------------------------------------------------------------ */
 
 static void a_body_over_the_bound_is_refused(void **data)
 {
@@ -219,7 +219,7 @@ static void a_header_with_a_line_break_is_never_sent(void **data)
 	assert_int_equal(demo_number(state->arena, "injected", "requests", "validate"), 0);
 }
 
-/* --- redirects ------------------------------------------------------------------------------------------------------ */
+/* --- redirects --------------------------------------------------------------------------------------------------- */
 
 static void a_redirect_on_the_same_host_keeps_the_token(void **data)
 {
@@ -259,15 +259,14 @@ static void a_post_is_not_redirected(void **data)
 	struct state *state = *data;
 
 	demo_fault(state->arena, "post-moved", "token", "{\"redirect\": \"/post-moved/user\"}");
-	struct http_request request =
-		get("post-moved", demo_url(state->arena, "/post-moved/token"), ENOUGH_MS);
+	struct http_request request = get("post-moved", demo_url(state->arena, "/post-moved/token"), ENOUGH_MS);
 	request.method = "POST";
 	request.body = (struct secret){"code=x", 6};
 	struct http_answer answer = ask(state, request);
 	assert_in_range(answer.status, 300, 399);
 }
 
-/* --- connections ---------------------------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------------------------- */
 
 static void a_post_is_never_sent_twice(void **data)
 {
@@ -296,8 +295,7 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"closed\"}");
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		calls[i] = http_call_start(state->client, &request, waiter, i);
-	const char *gate =
-		demo_ask(state->arena, "GET", "/_control/hole/gates/validate?waiting=65&timeout_ms=500", "");
+	const char *gate = demo_ask(state->arena, "GET", "/_control/hole/gates/validate?waiting=65&timeout_ms=500", "");
 	assert_non_null(strstr(gate, "\"waiting\":64"));
 	struct http_answer alive = ask(state, validate(state, "alive", 1000));
 	assert_int_equal(alive.status, 200);
@@ -369,7 +367,7 @@ static void ending_tells_those_who_wait(void **data)
 	http_waiter_free(waiter);
 }
 
-/* --- a name server that does not answer ------------------------------------------------------------------------------ */
+/* --- a name server that does not answer -------------------------------------------------------------------------- */
 
 static struct {
 	pthread_mutex_t lock;
@@ -416,7 +414,7 @@ static void a_hanging_name_server_holds_up_nobody(void **data)
 	assert_int_equal(alive.status, 200);
 }
 
-/* --- many threads ---------------------------------------------------------------------------------------------------- */
+/* --- many threads ------------------------------------------------------------------------------------------------ */
 
 static void *ask_often(void *argument)
 {

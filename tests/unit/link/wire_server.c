@@ -22,7 +22,7 @@ struct wire_server {
 	char url[64];
 	int wake[2];
 	size_t count;
-	struct pollfd watched[CONNECTIONS_MAX + 2];	/* the wake pipe, the listener, connections */
+	struct pollfd watched[CONNECTIONS_MAX + 2]; /* the wake pipe, the listener, connections */
 };
 
 static const char *next_answer(struct wire_server *server)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store's tests share: a throw-away cluster with the schema in it, a store on it, and direct SQL for what no
+ * function of the store does. */
+#ifndef STORE_FIXTURE_H
+#define STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+
+#include "../../../gate/base/arena.h"
+#include "../../../gate/store/embedded.h"
+#include "../../../gate/store/store.h"
+#include "../../../gate/store/vault.h"
+#include "../../../gate/store/workspaces.h"
+
+struct fixture {
+	char state_dir[64];
+	struct arena *arena; /* of the whole program */
+	struct embedded *embedded;
+	struct secret url;
+	struct vault *vault;
+	struct store *store;
+};
+
+/* For cmocka's group setup and teardown: *state is a struct fixture. */
+int fixture_start(void **state);
+int fixture_stop(void **state);
+
+/* A store of its own on the fixture's database. */
+struct store *fixture_open(const struct fixture *fixture, size_t connections, bool prepare);
+
+/* Runs SQL and gives the first column of the first row, or "" where there is none; fails the test on an error. Lives in
+ * the fixture's arena: not for several threads at once. */
+const char *fixture_sql(const struct fixture *fixture, const char *sql);
+
+/* A folder that is thrown away by fixture_remove; as root user postgres may pass through it. */
+void fixture_make_dir(char *ret_path, size_t size);
+void fixture_remove(const char *path);
+
+/* Rows that tests need: each fails the test where the store does. */
+struct user fixture_user(const struct fixture *fixture, const char *username);
+struct template_version fixture_version(const struct fixture *fixture, const char *name, const char *required,
+	const char *optional);
+int64_t fixture_link(const struct fixture *fixture, const char *owner_id, const char *provider_id, const char *token);
+
+struct secret fixture_secret(const char *text);
+void fixture_hash(const char *text, uint8_t ret_hash[SHA256_BYTES]);
+
+/* A create of one workspace that relies on one link; NULL provider_id: on none. */
+struct create_try {
+	const char *owner_id;
+	const char *version_id;
+	const char *name;
+	const char *provider_id;
+	int64_t generation;
+};
+bool fixture_create(struct store *store, const struct create_try *try, enum insert_end *ret_end,
+	struct problem *problem);
+
+/* Reads the process id of the fixture's server. */
+pid_t fixture_server_pid(const struct fixture *fixture);
+
+#define assert_kind(problem, expected) assert_string_equal(problem_word((problem).kind), problem_word(expected))
+
+/* Fails with the problem's words. */
+#define assert_done(call, problem)                                                                                     \
+	do {                                                                                                           \
+		if (!(call))                                                                                           \
+			fail_msg("%s: %s %s", #call, (problem).message, (problem).detail);                             \
+	} while (0)
+
+#endif
