@@ -71,7 +71,10 @@ static bool read_resource(const struct json *resource, struct requirements *requ
 	if (id == NULL)
 		return problem_add_violation(
 			problem, "terraform", "has a coder_external_auth data source without a known values.id");
-	return add_lawful(requirements, id, json_bool(json_member(values, "optional"), false), "terraform", problem);
+	if (!is_optional_lawful(optional))
+		return problem_add_violation(problem, "terraform",
+			"has a coder_external_auth data source whose values.optional is neither true nor false");
+	return add_lawful(requirements, id, json_bool(optional, false), "terraform", problem);
 }
 
 /* A member that must be of this type where it is there at all. What is of another shape is no document of terraform's,
