@@ -239,7 +239,13 @@ static void a_provider_that_is_not_configured_is_a_problem(void **data)
 	assert_string_equal(state->problem.detail, "unheard-of");
 
 	state->question.preflight = true;
+	assert_false(evaluate(state));
+	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
+
+	state->requirements.list[0].optional = true;
+	state->question.ask_optional = true;
 	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_MISCONFIGURED);
+	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 	assert_null(state->answer.findings[0].provider);
 }
 
