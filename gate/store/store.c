@@ -2,6 +2,7 @@
 /* The store: a pool, the decision log's writer, and how one statement is run on a borrowed connection. */
 #include "store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ static void take_violation(const struct outcome *outcome, struct rows *ret_rows)
 	const char *constraint = PQresultErrorField(outcome->result, PG_DIAG_CONSTRAINT_NAME);
 	memset(ret_rows, 0, sizeof(*ret_rows));
 	if (constraint != NULL)
-		strncpy(ret_rows->violated, constraint, sizeof(ret_rows->violated) - 1);
+		snprintf(ret_rows->violated, sizeof(ret_rows->violated), "%s", constraint);
 }
 
 /* What follows from a statement that failed, in the order of enum fault. `again`: it is certain that nothing was done. */
