@@ -169,14 +169,15 @@ struct race {
 static void *race_for_names(void *argument)
 {
 	struct race *race = argument;
-	char name[16];
-	race->try.name = name;
 	for (int i = 0; i < NAMES; i++) {
+		char name[16];
+		struct create_try try = race->try;
 		struct problem problem = {0};
 		enum insert_end end = INSERT_OWNER_GONE;
 		snprintf(name, sizeof(name), "race-%d", i);
+		try.name = name;
 		pthread_barrier_wait(race->barrier);
-		bool ran = fixture_create(race->store, &race->try, &end, &problem);
+		bool ran = fixture_create(race->store, &try, &end, &problem);
 		race->done += ran && end == INSERT_DONE;
 		race->taken += ran && end == INSERT_NAME_TAKEN;
 		race->other += !ran;
