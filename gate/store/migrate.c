@@ -68,7 +68,7 @@ static bool refuse_rights(struct connection *connection, const char *what, struc
 	const char *names[3] = {"the role", "the database", "public"};
 	(void)!read_names(connection, arena, names);
 	const char *schema = *names[2] == '\0' ? "public" : names[2];
-	problem_set(problem, PROBLEM_FORBIDDEN, "Database role %.60s lacks rights in schema %.60s of database %.60s: %.60s.",
+	problem_set(problem, PROBLEM_FORBIDDEN, "Database role %.40s lacks rights in schema %.40s of database %.40s: %.90s.",
 		names[0], schema, names[1], what);
 	return problem_detail(problem,
 		"As the owner of the database: GRANT USAGE, CREATE ON SCHEMA %s TO %s; and, where another role made the "
