@@ -170,7 +170,7 @@ static void *race_for_names(void *argument)
 {
 	struct race *race = argument;
 	for (int i = 0; i < NAMES; i++) {
-		char name[16];
+		char name[32];
 		struct create_try try = race->try;
 		struct problem problem = {0};
 		enum insert_end end = INSERT_OWNER_GONE;
@@ -242,7 +242,7 @@ static void unlink_is_before_or_behind_a_create(void **state)
 	struct user user = fixture_user(f, "c-unlink");
 	struct template_version version = fixture_version(f, "tc-unlink", "github", NULL);
 	for (int i = 0; i < 20; i++) {
-		char name[16];
+		char name[32];
 		struct problem problem = {0};
 		enum insert_end end = INSERT_OWNER_GONE;
 		pthread_t thread;

@@ -114,7 +114,7 @@ static void *work(void *argument)
 	struct client *client = argument;
 	struct arena *arena = arena_new(1024 * 1024);
 	for (int i = 0; i < 40; i++) {
-		char name[24];
+		char name[32];
 		struct problem problem = {0};
 		enum insert_end end = INSERT_OWNER_GONE;
 		struct create_try try = client->try;
