@@ -38,6 +38,7 @@ struct server {
 	struct slow_guard guard;
 	_Atomic(const struct service *) service;
 	atomic_int in_flight;
+	atomic_bool has_started;
 	char complaint[256];	/* CivetWeb's own words about a start that failed */
 };
 
@@ -195,7 +196,8 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 	if (exchange->close)
 		mg_disable_keep_alive(connection);
 	slow_enter(&worker->slow, SLOW_WRITE);
-	mg_write(connection, text.bytes, text.size);
+	if (mg_write(connection, text.bytes, text.size) != (int)text.size)
+		mg_disable_keep_alive(connection);
 	if (exchange->has_unread_body && !is_tls(connection))
 		slow_linger(&worker->slow);
 	report(server, exchange, clock_monotonic_us() - start_us, exchange->reply.body_size);
@@ -283,7 +285,7 @@ static int log_message(const struct mg_connection *connection, const char *messa
 {
 	struct server *server = connection == NULL ? NULL : server_of(connection);
 
-	if (server != NULL && server->context == NULL)
+	if (server != NULL && !atomic_load(&server->has_started))
 		snprintf(server->complaint, sizeof(server->complaint), "%s", message);
 	log_event(LOG_DEBUG, "civetweb", log_string("text", message));
 	return 1;
@@ -345,6 +347,7 @@ static bool context_start(struct server *server, const char *listen_at)
 	snprintf(read_ms, sizeof(read_ms), "%d", REQUEST_READ_MS * 2);
 	snprintf(idle_ms, sizeof(idle_ms), "%d", KEEP_ALIVE_IDLE_MS + REQUEST_READ_MS * 2);
 	server->context = mg_start2(&init, NULL);
+	atomic_store(&server->has_started, server->context != NULL);
 	return server->context != NULL;
 }
 

@@ -8,6 +8,9 @@
 #include "../base/secret.h"
 #include "identify.h"
 
+/* What the lines before a body come to; more of them make the text grow. */
+#define HEAD_BYTES_USUAL 640
+
 /* Reason phrases are for people who read a trace; clients look at the number. */
 static const struct {
 	int status;
@@ -262,9 +265,17 @@ static void print_body(struct text *text, const struct reply *reply, bool close)
 		text_add_bytes(text, reply->body, reply->body_size);
 }
 
+/* Room for the whole answer at once: a text that grows piece by piece would copy a large body several times. */
+static struct text text_for(struct arena *arena, const struct reply *reply)
+{
+	size_t capacity = HEAD_BYTES_USUAL + reply->body_size;
+
+	return (struct text){.arena = arena, .bytes = arena_alloc(arena, capacity + 1), .capacity = capacity};
+}
+
 struct text exchange_print(const struct exchange *exchange)
 {
-	struct text text = text_in(exchange->arena);
+	struct text text = text_for(exchange->arena, &exchange->reply);
 	struct reply reply = exchange->reply;
 
 	print_head(&text, &reply, exchange->request.id);

@@ -10,6 +10,9 @@
 /* A connected socket to 127.0.0.1, with a receive timeout of 20 s. */
 int client_connect(int port);
 
+/* The same with a receive buffer that holds next to nothing. */
+int client_connect_narrow(int port);
+
 /* Sends all of it; false where the peer has gone. */
 bool client_send(int fd, const char *bytes, size_t size);
 bool client_say(int fd, const char *text);

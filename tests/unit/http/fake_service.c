@@ -129,14 +129,13 @@ static bool handle_nothing(const struct request *request, struct reply *reply, s
 	return true;
 }
 
+static char large[LARGE_BYTES];
+
 static bool handle_large(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	size_t size = (size_t)4 * 1024 * 1024;
-	char *text = arena_alloc(request->arena, size + 1);
-
 	(void)problem;
-	memset(text, 'x', size);
-	reply_text(reply, 200, "text/plain", text);
+	*reply = (struct reply){
+		.arena = request->arena, .status = 200, .content_type = "text/plain", .body = large, .body_size = LARGE_BYTES};
 	return true;
 }
 

@@ -187,7 +187,7 @@ static void sends_a_large_answer_whole(void **state)
 
 	(void)state;
 	assert_int_equal(answer.status, 200);
-	assert_int_equal(answer.body_size, 4 * 1024 * 1024);
+	assert_int_equal(answer.body_size, LARGE_BYTES);
 }
 
 static int start(void **state)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +20,12 @@
 
 #define THREADS 8
 #define DRIPPERS (3 * THREADS)
-#define ANSWER_US_MAX 1500000
+#define ASKED 9
+
+/* What a request may take under attack. The median holds on a busy machine, too; the worst only shows that nobody waits
+ * for an attacker's ten seconds, three queues deep. */
+#define MEDIAN_US_MAX 1500000
+#define WORST_US_MAX 9000000
 
 static struct server *server;
 static int port;
@@ -53,39 +59,46 @@ static void *idle(void *request)
 	return NULL;
 }
 
-static int64_t worst_answer_us(int times)
+static int compare_us(const void *left, const void *right)
 {
-	int64_t worst_us = 0;
+	int64_t difference = *(const int64_t *)left - *(const int64_t *)right;
 
-	for (int i = 0; i < times; i++) {
-		int64_t start_us = client_now_us(), took_us;
+	return difference < 0 ? -1 : difference > 0;
+}
+
+/* Sorted. */
+static void ask_under_attack(int64_t took_us[ASKED])
+{
+	for (int i = 0; i < ASKED; i++) {
+		int64_t start_us = client_now_us();
 		struct answer answer = client_ask(port, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 
-		took_us = client_now_us() - start_us;
+		took_us[i] = client_now_us() - start_us;
 		assert_int_equal(answer.status, 200);
-		worst_us = took_us > worst_us ? took_us : worst_us;
 		usleep(100 * 1000);
 	}
-	return worst_us;
+	qsort(took_us, ASKED, sizeof(*took_us), compare_us);
 }
 
 static void with_attackers(void *(*attack)(void *), const char *beginning)
 {
 	pthread_t attackers[DRIPPERS];
 	char copy[256];
-	int64_t worst_us;
+	int64_t took_us[ASKED];
 
 	snprintf(copy, sizeof(copy), "%s", beginning);
 	atomic_store(&stop_dripping, false);
 	for (size_t i = 0; i < DRIPPERS; i++)
 		pthread_create(&attackers[i], NULL, attack, copy);
 	usleep(300 * 1000);
-	worst_us = worst_answer_us(8);
+	ask_under_attack(took_us);
 	atomic_store(&stop_dripping, true);
 	for (size_t i = 0; i < DRIPPERS; i++)
 		pthread_join(attackers[i], NULL);
-	print_message("worst answer under attack: %lld ms\n", (long long)worst_us / 1000);
-	assert_true(worst_us < ANSWER_US_MAX);
+	print_message("answers under attack: median %lld ms, worst %lld ms\n", (long long)took_us[ASKED / 2] / 1000,
+		(long long)took_us[ASKED - 1] / 1000);
+	assert_true(took_us[ASKED / 2] < MEDIAN_US_MAX);
+	assert_true(took_us[ASKED - 1] < WORST_US_MAX);
 }
 
 static void survives_dripped_heads(void **state)
@@ -123,7 +136,7 @@ static void serves_more_idle_connections_than_workers(void **state)
 static void *never_read(void *request)
 {
 	while (!atomic_load(&stop_dripping)) {
-		int fd = client_connect(port);
+		int fd = client_connect_narrow(port);
 
 		client_say(fd, request);
 		for (int i = 0; i < 20 && !atomic_load(&stop_dripping); i++)
