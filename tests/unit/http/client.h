@@ -18,9 +18,9 @@ bool client_send(int fd, const char *bytes, size_t size);
 bool client_say(int fd, const char *text);
 
 struct answer {
-	int status;		/* 0: closed without an answer */
+	int status; /* 0: closed without an answer */
 	char head[4096];
-	char body[8192];	/* its beginning */
+	char body[8192]; /* its beginning */
 	size_t body_size;
 	int64_t took_us;
 };
