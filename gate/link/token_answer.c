@@ -182,7 +182,7 @@ static const char *why_unusable(const struct provider *provider, const struct to
 {
 	if (!is_known_type(provider, fields->token_type))
 		return "it is no bearer token (RFC 6749 section 7.1)";
-	if (!is_token_text(fields->access_token))
+	if (fields->access_token == NULL || !is_token_text(fields->access_token))
 		return "it is too long or not made of visible ASCII";
 	if (fields->refresh_token != NULL && !is_token_text(fields->refresh_token))
 		return "its refresh token is too long or not made of visible ASCII";
