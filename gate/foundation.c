@@ -42,10 +42,9 @@ bool foundation_load(struct foundation *foundation, int argc, char **argv, bool 
 
 	if (*ret_help)
 		return true;
-	if (foundation->config != NULL) {
-		good = providers_build(foundation->config, &foundation->providers, &complaints) && good;
+	if (good)
 		check_tls(foundation->config, &complaints);
-	}
+	good = providers_build(foundation->config, &foundation->providers, &complaints) && good;
 	print_complaints(&complaints);
 	return good && complaints.count == 0;
 }

@@ -201,6 +201,9 @@ bool framing_decode_path(struct arena *arena, const char *target, const char **r
 	if (path[0] != '/')
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
 		        "The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
+	if (strcasestr(target, "%2f") != NULL)
+		return problem_set(problem, PROBLEM_BAD_REQUEST,
+			"The path has an escaped slash; no name here holds one, and a proxy may read it otherwise.");
 	if (decode_percent(path) != 0)
 		return problem_set(
 		        problem, PROBLEM_BAD_REQUEST, "The path has a broken escape or a control character in it.");

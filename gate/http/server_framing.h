@@ -42,8 +42,8 @@ struct body_framing {
  * must then be closed: nobody knows where the next request starts. */
 MUST_CHECK bool framing_check(const struct request_head *head, struct body_framing *ret_body, struct problem *problem);
 
-/* The decoded path. Only origin-form is served (RFC 9112 section 3.2.1); an escaped NUL, a control character, a broken
- * escape and what is not UTF-8 are PROBLEM_BAD_REQUEST. */
+/* The decoded path. Only origin-form is served (RFC 9112 section 3.2.1); an escaped NUL or slash, a control character,
+ * a broken escape and what is not UTF-8 are PROBLEM_BAD_REQUEST. */
 MUST_CHECK bool framing_decode_path(
         struct arena *arena, const char *target, const char **ret_path, struct problem *problem);
 
