@@ -178,10 +178,7 @@ static void config_take_all(struct loader *loader)
 
 		if (value.text == NULL)
 			value = (struct setting_value){config_default(loader, &settings[i]), "default"};
-		if (*value.text != '\0' || settings[i].kind != SETTING_FILE)
-			setting_take(loader->config, &settings[i], value, loader->complaints);
-		else
-			*(const char **)(void *)((char *)loader->config + settings[i].offset) = "";
+		setting_take(loader->config, &settings[i], value, loader->complaints);
 	}
 }
 
@@ -282,6 +279,6 @@ void config_print_options(void)
 	             "setting has its flag's name with underscores. Secrets are never flags: X can be given as "
 	             "X_FILE.\n"
 	             "Providers are the list `external_auth:` of the file, or " PROVIDER_VARIABLE "<N>_<NAME> with N "
-	                                                                                          "from 0;\n"
+	             "from 0;\n"
 	             "when there is one such variable, the file's list is not read.\n");
 }

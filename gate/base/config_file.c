@@ -104,7 +104,10 @@ static void config_read_member(struct loader *loader, const struct yaml_value *m
 
 	if (strcmp(member->key, "external_auth") == 0)
 		config_read_provider_list(loader, member);
-	else if (index == settings_count || strcmp(member->key, "config") == 0)
+	else if (strcmp(member->key, "config") == 0)
+		config_complain(
+		        loader->complaints, member->place, member->key, "names this file and cannot stand in it");
+	else if (index == settings_count)
 		config_complain_unknown_key(loader, member);
 	else if (member->shape != YAML_SHAPE_TEXT)
 		config_complain(

@@ -15,7 +15,7 @@
 #include "bounds.h"
 #include "json_scan.h"
 
-#define INTEGER_MAX 9007199254740992.0 /* 2^53: see json_scan.c */
+#define INTEGER_END 9007199254740992.0 /* 2^53: see json_scan.c */
 
 /* Up to so many members are compared pair by pair; more are sorted first, so that no body makes it quadratic. */
 #define MEMBERS_COMPARED_MAX 12
@@ -255,7 +255,7 @@ bool json_integer(const struct json *value, int64_t *ret_integer)
 	if (!cJSON_IsNumber(json_item(value)))
 		return false;
 	number = json_item(value)->valuedouble;
-	if (!(fabs(number) <= INTEGER_MAX) || floor(number) < number)
+	if (!(fabs(number) < INTEGER_END) || floor(number) < number)
 		return false;
 	*ret_integer = (int64_t)number;
 	return true;

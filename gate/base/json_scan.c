@@ -16,8 +16,8 @@
 /* cJSON cuts a number at 63 characters; a double needs 24. */
 #define NUMBER_BYTES_MAX 60
 
-/* Beyond 2^53 a double, which is what cJSON keeps, is not the number that was written. */
-#define NUMBER_MAX 9007199254740992.0
+/* From 2^53 on a double, which is what cJSON keeps, may not be the number that was written: RFC 8259 section 6. */
+#define NUMBER_END 9007199254740992.0
 
 /* What may come next. */
 enum expected { EXPECT_VALUE, EXPECT_VALUE_OR_CLOSE, EXPECT_KEY, EXPECT_KEY_OR_CLOSE, EXPECT_MORE };
@@ -171,7 +171,7 @@ static bool scan_number(struct scan *scan)
 		return scan_fail(scan, "a number of too many digits");
 	memcpy(copy, scan->bytes + scan->at, size);
 	copy[size] = '\0';
-	if (!(fabs(strtod(copy, NULL)) <= NUMBER_MAX))
+	if (!(fabs(strtod(copy, NULL)) < NUMBER_END))
 		return scan_fail(scan, "a number beyond 2^53; write it as a string");
 	scan->at += size;
 	return true;

@@ -12,7 +12,7 @@
 #define SECOND INT64_C(1000)
 
 const struct setting settings[] = {
-        {"config", SETTING_FILE, AT(config_file), "", 0, 0, "none", "YAML file with settings and providers"},
+        {"config", SETTING_TEXT, AT(config_file), "", 0, 0, "none", "YAML file with settings and providers"},
         {"http_address", SETTING_ADDRESS, AT(http_address), "127.0.0.1:8484", 0, 0, NULL,
                 "API listener, host:port; port 0 picks a free one"},
         {"admin_address", SETTING_ADDRESS_OR_NONE, AT(admin_address), "127.0.0.1:8485", 0, 0, NULL,

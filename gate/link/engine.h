@@ -22,4 +22,8 @@ struct engine {
  * PROBLEM_PROVIDER_FAILED where the document could not be had. */
 MUST_CHECK bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem);
 
+/* The provider of this id; PROBLEM_PROVIDER_NOT_CONFIGURED with the id in detail where there is none. */
+MUST_CHECK bool engine_find_provider(const struct engine *engine, const char *id, struct provider **ret_provider,
+	struct problem *problem);
+
 #endif

@@ -23,7 +23,7 @@ struct gate_question {
 /* One requirement's end, in the version's order, optional ones included. */
 struct gate_finding {
 	struct finding finding;
-	const struct provider *provider;	/* NULL: named by the version, not configured (optional or preflight) */
+	const struct provider *provider;	/* NULL: named by the version as optional, not configured */
 	bool asked_for;				/* false for an optional one at create: its state was not looked at */
 	bool linked;
 	int64_t generation;			/* of the link it was judged by; 0 where there is none */
@@ -38,8 +38,7 @@ struct gate_answer {
 	int64_t duration_us;
 };
 
-/* Evaluates. A required provider that is not configured is PROBLEM_PROVIDER_NOT_CONFIGURED (its id in detail) unless
- * preflight; a database that is away while a link is read again makes that finding provider_unavailable. */
+/* Evaluates. A required provider that is not configured is PROBLEM_PROVIDER_NOT_CONFIGURED (its id in detail); a database that is away while a link is read again makes that finding provider_unavailable. */
 MUST_CHECK bool gate_evaluate(struct engine *engine, const struct gate_question *question, struct arena *arena,
 	struct gate_answer *ret_answer, struct problem *problem);
 

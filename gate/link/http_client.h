@@ -39,7 +39,8 @@ struct http_request {
 	struct secret body;		/* empty: none */
 	size_t body_bytes_max;		/* of the answer */
 	bool follow_same_host;
-	struct deadline deadline;	/* of the transfer itself */
+	struct deadline deadline;	/* by then it has ended, the wait for the provider's bound included */
+	int64_t transfer_ms;		/* how long the transfer may take once it is begun; 0: until the deadline */
 };
 
 /* What came back. Strings live in the arena given to http_call_take. */

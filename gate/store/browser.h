@@ -24,7 +24,7 @@ struct browser_session {
 MUST_CHECK bool ticket_redeem(struct store *store, struct arena *arena, const uint8_t ticket_hash[SHA256_BYTES],
 	const char *provider_id, const uint8_t session_hash[SHA256_BYTES], bool *ret_found, struct problem *problem);
 
-/* A live session whose user is active. */
+/* A live session; its user may be suspended. */
 MUST_CHECK bool session_find(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES],
 	bool *ret_found, struct browser_session *ret_session, struct problem *problem);
 

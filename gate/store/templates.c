@@ -100,13 +100,17 @@ bool template_update(struct store *store, struct arena *arena, const char *id, c
 		return false;
 	struct row row = row_at(&rows, 0);
 	*ret_found = row_bool(&row);
-	bool lawful = row_bool(&row);
+	bool own = row_bool(&row);
+	bool archived = row_bool(&row);
 	if (!*ret_found)
 		return true;
-	if (!lawful) {
+	if (!own) {
 		problem_set(problem, PROBLEM_VALIDATION_FAILED, "The template cannot use that version.");
-		return problem_add_violation(problem, "active_version_id",
-			"must be a version of this template that is not archived");
+		return problem_add_violation(problem, "active_version_id", "must be a version of this template");
+	}
+	if (archived) {
+		problem_set(problem, PROBLEM_VERSION_ARCHIVED, "That template version is archived.");
+		return problem_detail(problem, "Unarchive it first, or choose another.");
 	}
 	read_template(&row, arena, ret_template);
 	return true;

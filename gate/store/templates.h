@@ -36,8 +36,8 @@ MUST_CHECK bool template_find(struct store *store, struct arena *arena, const ch
 MUST_CHECK bool template_list(struct store *store, struct arena *arena, struct page page, size_t *ret_count,
 	struct template **ret_templates, struct problem *problem);
 
-/* NULL members stay as they are. PROBLEM_VALIDATION_FAILED (active_version_id) where the version is not this template's
- * or is archived. */
+/* NULL members stay as they are. PROBLEM_VALIDATION_FAILED (active_version_id) where the version is not this template's,
+ * PROBLEM_VERSION_ARCHIVED where it is archived. */
 struct template_change {
 	const char *active_version_id;
 	const enum enforcement *enforcement;
@@ -54,7 +54,7 @@ MUST_CHECK bool version_find(struct store *store, struct arena *arena, const cha
 MUST_CHECK bool version_list(struct store *store, struct arena *arena, const char *template_id, struct page page,
 	size_t *ret_count, struct template_version **ret_versions, struct problem *problem);
 
-/* PROBLEM_CONFLICT where the version to archive is its template's active one. */
+/* The active version may be archived too: nothing is created from the template then until another is made active. */
 MUST_CHECK bool version_set_archived(struct store *store, struct arena *arena, const char *id, bool archived,
 	bool *ret_found, struct template_version *ret_version, struct problem *problem);
 

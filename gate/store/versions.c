@@ -136,8 +136,5 @@ bool version_set_archived(struct store *store, struct arena *arena, const char *
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);
-	if (!row_bool(&row))
-		return version_read_row(&row, arena, ret_version, problem);
-	problem_set(problem, PROBLEM_CONFLICT, "The version is its template's active one.");
-	return problem_detail(problem, "Make another version active first.");
+	return version_read_row(&row, arena, ret_version, problem);
 }

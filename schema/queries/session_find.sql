@@ -3,4 +3,4 @@ SELECT s.id, s.provider_id, s.redirect, s.linked_provider_id,
   u.id, u.username, u.email, u.status = 'suspended', u.roles, u.created_at
 FROM browser_sessions s
 JOIN users u ON u.id = s.user_id
-WHERE s.hash = $1 AND s.expires_at > now() AND u.status = 'active' AND NOT u.is_system
+WHERE s.hash = $1 AND s.expires_at > now() AND NOT u.is_system

@@ -97,7 +97,7 @@ static void ticket_is_good_once_for_one_provider(void **state)
 	assert_string_equal(session.linked_provider_id, "github");
 	fixture_sql(f, "UPDATE users SET status = 'suspended' WHERE username = 'u-ticket'");
 	assert_done(session_find(f->store, f->arena, cookie, &found, &session, &problem), problem);
-	assert_false(found);
+	assert_true(found && session.user.suspended);
 }
 
 static void expired_ticket_is_swept_out(void **state)

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links through the API: see external_auth.h. */
+#include "external_auth.h"
+
+#include <string.h>
+
+#include "../base/clock.h"
+#include "../base/metrics.h"
+#include "../http/service.h"
+#include "../http/subject.h"
+#include "../link/gate.h"
+#include "../link/gate_json.h"
+#include "../link/revoke.h"
+#include "../link/validate.h"
+#include "../store/links.h"
+
+/* --- list ------------------------------------------------------------------------------------------------------- */
+
+static void add_providers(struct json *root, const struct engine *engine, struct arena *arena)
+{
+	struct json *list = json_add_array(root, "providers");
+
+	for (size_t i = 0; i < engine->providers.count; i++) {
+		const struct provider *provider = engine->providers.list[i];
+		struct json *entry = json_push_object(list);
+
+		json_add_string(entry, "id", provider->id);
+		json_add_string(entry, "type", provider->type_word);
+		json_add_string(entry, "display_name", provider->display_name);
+		json_add_string(entry, "display_icon", provider->display_icon);
+		json_add_string(entry, "authenticate_url", gate_authenticate_url(engine, provider->id, arena));
+		json_add_bool(entry, "device", provider->device_flow);
+		json_add_bool(entry, "supports_revocation", revoke_is_supported(provider));
+		json_add_bool(entry, "allow_refresh", !provider->no_refresh);
+		json_add_bool(entry, "allow_validate", provider->validate_url[0] != '\0');
+	}
+}
+
+/* finding NULL: the provider is no longer configured, so nobody can be asked. */
+static void push_link(
+	struct json *list, const struct link *link, const struct gate_finding *finding, struct arena *arena)
+{
+	struct json *entry = json_push_object(list);
+	bool good = finding != NULL && reason_verdict(finding->finding.reason) == VERDICT_OK;
+	const char *wrong = finding == NULL ? "This provider is no longer configured; disconnect it, or ask the "
+					      "operator."
+					    : reason_sentence(finding->finding.reason);
+
+	json_add_string(entry, "provider_id", link->provider_id);
+	json_add_string(entry, "created_at", clock_rfc3339(arena, link->created_at_ms));
+	json_add_string(entry, "updated_at", clock_rfc3339(arena, link->updated_at_ms));
+	json_add_bool(entry, "has_refresh_token", !secret_is_empty(link->refresh_token));
+	json_add_string(entry, "expires", clock_rfc3339(arena, link->expires_at_ms));
+	json_add_bool(entry, "authenticated", good);
+	json_add_string(entry, "validate_error", good ? NULL : wrong);
+	json_add_string(entry, "reason", finding == NULL ? NULL : reason_word(finding->finding.reason));
+}
+
+static const struct gate_finding *find_finding(const struct gate_answer *answer, const char *provider_id)
+{
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		if (strcmp(answer->findings[i].finding.requirement->provider_id, provider_id) == 0)
+			return &answer->findings[i];
+	}
+	return NULL;
+}
+
+/* Judges up to REQUIREMENTS_MAX links at once, as optional requirements: none of them blocks anything. */
+static bool judge_links(const struct request *request, const struct link *links, size_t count,
+	struct gate_answer *ret_answer, struct problem *problem)
+{
+	struct engine *engine = request->service->engine;
+	struct requirements *wanted = arena_alloc(request->arena, sizeof(*wanted));
+
+	for (size_t i = 0; i < count; i++) {
+		if (providers_find(&engine->providers, links[i].provider_id) != NULL)
+			(void)requirements_add(wanted, links[i].provider_id, true);
+	}
+
+	const struct gate_question question = {.owner_id = links[0].owner_id,
+		.requirements = wanted,
+		.link_count = count,
+		.links = links,
+		.moment = "preflight",
+		.ask_optional = true,
+		.preflight = true,
+		.timeout_ms = engine->gate_timeout_ms};
+
+	return gate_evaluate(engine, &question, request->arena, ret_answer, problem);
+}
+
+static bool list_of(const struct request *request, const char *owner_id, struct reply *reply, struct problem *problem)
+{
+	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
+	size_t count = 0;
+	struct link *links = NULL;
+
+	if (!link_list(request->service->store, request->arena, owner_id, &count, &links, problem))
+		return false;
+
+	SCOPED(json_release) struct json *root = json_new_object();
+
+	add_providers(root, request->service->engine, request->arena);
+	struct json *list = json_add_array(root, "links");
+
+	for (size_t done = 0; done < count; done += REQUIREMENTS_MAX) {
+		size_t size = count - done > REQUIREMENTS_MAX ? REQUIREMENTS_MAX : count - done;
+
+		if (!judge_links(request, links + done, size, answer, problem))
+			return false;
+		for (size_t i = done; i < done + size; i++)
+			push_link(list, &links[i], find_finding(answer, links[i].provider_id), request->arena);
+	}
+	reply_json(reply, 200, root);
+	root = NULL;
+	return true;
+}
+
+bool api_external_auth_list(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	return list_of(request, request->caller.user_id, reply, problem);
+}
+
+bool api_external_auth_list_of_user(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct user user;
+
+	if (!subject_find(request, ACTION_LINK_READ, &user, problem))
+		return false;
+	return list_of(request, user.id, reply, problem);
+}
+
+/* --- one -------------------------------------------------------------------------------------------------------- */
+
+/* The four members of an account, in the two places that show one. */
+static void add_account(struct json *object, const struct provider_user *user)
+{
+	json_add_string(object, "login", user->login);
+	json_add_integer(object, "id", user->id);
+	json_add_string(object, "avatar_url", user->avatar_url);
+	json_add_string(object, "profile_url", user->profile_url);
+}
+
+static void add_installations(struct json *root, const struct app_installation *installations, size_t count)
+{
+	struct json *list = json_add_array(root, "installations");
+
+	for (size_t i = 0; i < count; i++) {
+		struct json *entry = json_push_object(list);
+
+		json_add_integer(entry, "id", installations[i].id);
+		add_account(json_add_object(entry, "account"), &installations[i].account);
+		json_add_string(entry, "configure_url", installations[i].configure_url);
+	}
+}
+
+/* Whether the stored token may be shown to the provider at all. */
+static bool is_askable(const struct link *link)
+{
+	return link->readable && (link->expires_at_ms == 0 || link->expires_at_ms > clock_now_ms());
+}
+
+bool api_external_auth_get(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct engine *engine = request->service->engine;
+	struct provider *provider = NULL;
+	struct provider_user user = {.login = ""};
+	struct app_installation *installations = NULL;
+	size_t installation_count = 0;
+	struct link link;
+	bool linked = false;
+	enum validation validation = VALIDATION_NONE;
+
+	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
+		return false;
+	if (!link_find(request->service->store, request->arena, request->caller.user_id, provider->id, &linked, &link,
+		    problem))
+		return false;
+
+	bool asks = linked && is_askable(&link);
+
+	if (asks)
+		validation = validate_token(engine, provider, link.access_token, request->arena, &user,
+			&installation_count, &installations);
+
+	struct json *root = json_new_object();
+
+	json_add_bool(root, "authenticated",
+		asks && validation != VALIDATION_REJECTED && validation != VALIDATION_UNAVAILABLE);
+	json_add_bool(root, "device", provider->device_flow);
+	json_add_string(root, "display_name", provider->display_name);
+	json_add_bool(root, "supports_revocation", revoke_is_supported(provider));
+	if (user.login[0] != '\0') {
+		struct json *account = json_add_object(root, "user");
+
+		add_account(account, &user);
+		json_add_string(account, "name", user.name);
+	} else {
+		json_add_null(root, "user");
+	}
+	json_add_bool(root, "app_installable", installations != NULL);
+	add_installations(root, installations, installation_count);
+	json_add_string(
+		root, "app_install_url", provider->app_install_url[0] != '\0' ? provider->app_install_url : NULL);
+	reply_json(reply, 200, root);
+	return true;
+}
+
+/* --- import and unlink ------------------------------------------------------------------------------------------ */
+
+/* RFC 6750 section 2.1: b64token, which is printable ASCII without blanks; what is none would break the header it is
+ * sent in. */
+static bool is_token(const char *text)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at <= ' ' || *at > '~')
+			return false;
+	}
+	return text[0] != '\0';
+}
+
+static bool read_token(const char *field, const char *text, struct secret *ret_token, struct problem *problem)
+{
+	if (text == NULL)
+		return true;
+	if (!is_token(text))
+		return problem_add_violation(problem, field, "must be printable ASCII without blanks, and not empty");
+	*ret_token = (struct secret){.text = text, .size = strlen(text)};
+	return true;
+}
+
+static bool read_import(const struct request *request, struct link_tokens *ret_tokens, struct problem *problem)
+{
+	const char *access_token = NULL;
+	const char *refresh_token = NULL;
+	const char *expires_at = NULL;
+	const struct json_field fields[] = {
+		{.name = "access_token",
+			.type = JSON_STRING,
+			.target = &access_token,
+			.required = true,
+			.bytes_max = PROVIDER_TOKEN_BYTES_MAX},
+		{.name = "refresh_token",
+			.type = JSON_STRING,
+			.target = &refresh_token,
+			.bytes_max = PROVIDER_TOKEN_BYTES_MAX},
+		{.name = "expires_at", .type = JSON_STRING, .target = &expires_at},
+	};
+	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
+
+	good = read_token("access_token", access_token, &ret_tokens->access_token, problem) && good;
+	good = read_token("refresh_token", refresh_token, &ret_tokens->refresh_token, problem) && good;
+	if (expires_at != NULL && !clock_parse_rfc3339(expires_at, &ret_tokens->expires_at_ms))
+		good = problem_add_violation(
+			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
+	return good;
+}
+
+bool api_external_auth_import(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct link_tokens tokens = {.account = NULL};
+	struct provider *provider = NULL;
+	struct user user;
+
+	if (!read_import(request, &tokens, problem) || !subject_find(request, ACTION_LINK_IMPORT, &user, problem) ||
+		!engine_find_provider(
+			request->service->engine, request_parameter(request, "provider"), &provider, problem))
+		return false;
+	tokens.owner_id = user.id;
+	tokens.provider_id = provider->id;
+	if (!link_save(request->service->store, &tokens, NULL, problem))
+		return false;
+	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "import"}}, 1);
+	if (!subject_audit(request, "link.import", user.id, provider->id, problem))
+		return false;
+	reply_empty(reply, 204);
+	return true;
+}
+
+bool api_external_auth_unlink(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct engine *engine = request->service->engine;
+	const char *id = request_parameter(request, "provider");
+	struct provider *provider = providers_find(&engine->providers, id);
+	const char *wrong = NULL;
+	struct link link;
+	bool found = false;
+	bool revoked = false;
+
+	if (name_is_provider_id(id) && !link_delete(request->service->store, request->arena, request->caller.user_id,
+					       id, &found, &link, problem))
+		return false;
+	if (!found)
+		return problem_set(problem, PROBLEM_NOT_FOUND, "You have not connected this provider.");
+	if (provider != NULL)
+		metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "unlink"}}, 1);
+	if (!subject_audit(request, "link.remove", request->caller.user_id, id, problem))
+		return false;
+	if (provider != NULL && revoke_is_supported(provider) && link.readable)
+		revoked =
+			revoke_tokens(engine, provider, link.access_token, link.refresh_token, request->arena, &wrong);
+
+	struct json *root = json_new_object();
+
+	json_add_bool(root, "token_revoked", revoked);
+	json_add_string(root, "token_revocation_error", wrong);
+	reply_json(reply, 200, root);
+	return true;
+}

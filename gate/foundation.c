@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every subcommand stands on: see foundation.h. */
+#include "foundation.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "http/server.h"
+#include "store/migrate.h"
+#include "store/users.h"
+
+/* The configuration's derived values, a connection string and the keys; far below this. */
+#define FOUNDATION_ARENA_BYTES_MAX (1024 * 1024)
+
+int foundation_complain(const struct problem *problem)
+{
+	const char *separator = problem->detail[0] != '\0' ? " " : "";
+
+	(void)fprintf(stderr, "gatehouse: %s%s%s\n", problem->message, separator, problem->detail);
+	return EXIT_FAILED;
+}
+
+/* HTTPS that the HTTP library cannot do is a wrong configuration, found here and not at the first connection. */
+static void check_tls(const struct config *config, struct config_complaints *complaints)
+{
+	if (config->tls_cert_file[0] == '\0' || server_tls_is_available())
+		return;
+	config_complain(complaints, "tls_cert_file", "tls_cert_file",
+		"this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?); put a proxy in front instead");
+}
+
+static void print_complaints(const struct config_complaints *complaints)
+{
+	for (size_t i = 0; i < complaints->count; i++)
+		(void)fprintf(stderr, "gatehouse: %s\n", complaints->lines[i]);
+}
+
+bool foundation_load(struct foundation *foundation, int argc, char **argv, bool *ret_help)
+{
+	static struct config_complaints complaints;
+	bool good = config_load(argc, argv, environ, &foundation->config, ret_help, &complaints);
+
+	if (*ret_help)
+		return true;
+	if (foundation->config != NULL) {
+		good = providers_build(foundation->config, &foundation->providers, &complaints) && good;
+		check_tls(foundation->config, &complaints);
+	}
+	print_complaints(&complaints);
+	return good && complaints.count == 0;
+}
+
+static bool open_cluster(struct foundation *foundation, enum cluster_use use, struct problem *problem)
+{
+	const struct config *config = foundation->config;
+
+	if (!secret_is_empty(config->pg_connection_url)) {
+		foundation->connection_url = config->pg_connection_url;
+		return true;
+	}
+	if (use == CLUSTER_OWN)
+		return embedded_start(config->state_dir, foundation->arena, &foundation->embedded,
+			&foundation->connection_url, problem);
+	return embedded_join(
+		config->state_dir, foundation->arena, &foundation->embedded, &foundation->connection_url, problem);
+}
+
+static bool open_vault(struct foundation *foundation, struct problem *problem)
+{
+	const struct config *config = foundation->config;
+	struct secret keys = config->encryption_keys;
+	bool embedded = secret_is_empty(config->pg_connection_url);
+
+	if (secret_is_empty(keys) && embedded && !config->allow_cleartext_tokens &&
+		!vault_key_file(config->state_dir, true, foundation->arena, &keys, problem))
+		return false;
+	return vault_open(keys, &foundation->vault, problem);
+}
+
+static bool open_store(struct foundation *foundation, struct problem *problem)
+{
+	const struct config *config = foundation->config;
+	const struct store_options options = {.connection_url = foundation->connection_url,
+		.prepare = config->pg_prepare,
+		.connections = (size_t)config->pg_connections,
+		.vault = foundation->vault};
+
+	if (!store_open(&options, &foundation->store, problem) ||
+		!vault_check(foundation->vault, foundation->store, problem))
+		return false;
+	if (secret_is_empty(config->bootstrap_admin_token))
+		return true;
+	return user_bootstrap_admin(foundation->store, config->bootstrap_admin_token, problem);
+}
+
+bool foundation_open(struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem)
+{
+	foundation->arena = arena_new(FOUNDATION_ARENA_BYTES_MAX);
+	return open_cluster(foundation, use, problem) &&
+	       migrate_database(foundation->connection_url, ret_applied, problem) && open_vault(foundation, problem) &&
+	       open_store(foundation, problem);
+}
+
+void foundation_close(struct foundation *foundation)
+{
+	store_close(foundation->store);
+	vault_close(foundation->vault);
+	embedded_stop(foundation->embedded);
+	arena_free(foundation->arena);
+	config_free(foundation->config);
+}

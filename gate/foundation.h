@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every subcommand that touches the database stands on: configuration, providers, cluster, keys, store. Opened in
+ * this order, closed in reverse. */
+#ifndef FOUNDATION_H
+#define FOUNDATION_H
+
+#include "base/config.h"
+#include "link/provider.h"
+#include "store/embedded.h"
+#include "store/store.h"
+#include "store/vault.h"
+
+/* Contract section 2. */
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
+
+struct foundation {
+	struct config *config;
+	struct providers providers;
+	struct arena *arena; /* what lives as long as the process */
+	struct embedded *embedded;
+	struct secret connection_url;
+	struct vault *vault;
+	struct store *store;
+};
+
+/* Who starts the embedded cluster: `serve` owns it, the other subcommands join one that runs. */
+enum cluster_use { CLUSTER_OWN, CLUSTER_JOIN };
+
+/* Reads and checks the whole configuration, providers and TLS included. Prints complaints to stderr. *ret_help: --help
+ * was among the flags, nothing was read. */
+MUST_CHECK bool foundation_load(struct foundation *foundation, int argc, char **argv, bool *ret_help);
+
+/* Embedded cluster or server, migrations, keys, store and bootstrap administrator. *ret_applied: migrations that ran.
+ */
+MUST_CHECK bool foundation_open(
+	struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem);
+
+/* Closes what was opened; writes what is queued; stops a cluster of ours. */
+void foundation_close(struct foundation *foundation);
+
+/* One sentence on stderr that says what went wrong and what to do. Returns EXIT_FAILED. */
+int foundation_complain(const struct problem *problem);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers ask of a request: parameters of its path and query, cookies, and the page of a list. */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/text.h"
+#include "../store/store.h"
+
+const char *request_parameter(const struct request *request, const char *name)
+{
+	for (size_t i = 0; i < ROUTE_PARAMETERS_MAX; i++)
+		if (request->parameter_names[i] != NULL && strcmp(request->parameter_names[i], name) == 0)
+			return request->parameters[i];
+	/* A handler that asks for what its pattern does not have: never equal to anything that exists. */
+	return "";
+}
+
+const char *request_query(const struct request *request, const char *name)
+{
+	return form_value(request->arena, request->query, name);
+}
+
+/* RFC 6265 section 4.2.1: pairs of name=value, divided by "; ". */
+const char *request_cookie(const struct request *request, const char *name)
+{
+	size_t name_size = strlen(name);
+	const char *pair = request->cookie;
+
+	while (pair != NULL && *pair != '\0') {
+		pair += strspn(pair, " \t;");
+		if (strncmp(pair, name, name_size) == 0 && pair[name_size] == '=') {
+			const char *value = pair + name_size + 1;
+
+			return arena_copy_bytes(request->arena, value, strcspn(value, "; \t"));
+		}
+		pair += strcspn(pair, ";");
+	}
+	return NULL;
+}
+
+static bool parse_limit(const char *text, int64_t *ret_limit)
+{
+	size_t size = strlen(text);
+
+	if (size == 0 || size > 3 || strspn(text, "0123456789") != size)
+		return false;
+	*ret_limit = strtol(text, NULL, 10);
+	return *ret_limit >= 1 && *ret_limit <= PAGE_MAX;
+}
+
+bool request_page(const struct request *request, struct page *ret_page, struct problem *problem)
+{
+	const char *limit = request_query(request, "limit");
+	const char *after_id = request_query(request, "after_id");
+	bool fine = true;
+
+	*ret_page = (struct page){.after_id = "", .limit = PAGE_DEFAULT};
+	if (limit != NULL && !parse_limit(limit, &ret_page->limit))
+		fine = problem_add_violation(problem, "limit", "must be a number from 1 to %d", PAGE_MAX);
+	if (after_id != NULL && *after_id != '\0' && !name_is_uuid(after_id))
+		fine = problem_add_violation(
+		        problem, "after_id", "must be the id of the last element of the page before");
+	if (after_id != NULL)
+		ret_page->after_id = after_id;
+	return fine;
+}

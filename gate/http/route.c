@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of routes: see route.h. The first fitting row answers; rows stand in the order of schema/openapi.yaml. */
+#include "route.h"
+
+#include "../api/connect.h"
+#include "../api/external_auth.h"
+#include "../api/health.h"
+#include "../api/link_url.h"
+#include "../api/preflight.h"
+#include "../api/template.h"
+#include "../api/token.h"
+#include "../api/user.h"
+#include "../api/workspace.h"
+#include "must_check.h"
+
+#define USERS "/api/v2/users"
+#define TEMPLATES "/api/v2/templates"
+#define VERSIONS "/api/v2/templateversions"
+#define LINKS "/api/v2/external-auth"
+#define MEMBERS "/api/v2/organizations/{org}/members"
+
+const struct route ROUTES_API[] = {
+	{"POST", USERS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_user_create},
+	{"GET", USERS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_user_list},
+	{"GET", USERS "/{user}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_user_get},
+	{"PATCH", USERS "/{user}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_user_update},
+	{"DELETE", USERS "/{user}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_user_delete},
+	{"POST", USERS "/{user}/keys/tokens", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_token_create},
+	{"GET", USERS "/{user}/keys/tokens", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_token_list},
+	{"DELETE", USERS "/{user}/keys/tokens/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_token_delete},
+
+	{"POST", TEMPLATES, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_template_create},
+	{"GET", TEMPLATES, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_template_list},
+	{"GET", TEMPLATES "/{template}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_template_get},
+	{"PATCH", TEMPLATES "/{template}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_template_update},
+	{"POST", TEMPLATES "/{template}/versions", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_version_create},
+	{"GET", TEMPLATES "/{template}/versions", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_list},
+	{"GET", VERSIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_get},
+	{"POST", VERSIONS "/{id}/archive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_archive},
+	{"POST", VERSIONS "/{id}/unarchive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_unarchive},
+	{"GET", VERSIONS "/{id}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_preflight},
+
+	{"POST", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_workspace_create},
+	{"GET", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_list},
+	{"POST", MEMBERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_workspace_create},
+	{"GET", "/api/v2/workspaces/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_get},
+
+	{"GET", LINKS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list},
+	{"GET", USERS "/{user}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list_of_user},
+	{"GET", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_get},
+	{"DELETE", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_unlink},
+	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
+	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
+		api_link_url_create},
+
+	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
+	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
+};
+const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
+
+const struct route ROUTES_ADMIN[] = {
+	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+	{"GET", "/readyz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_ready},
+	{"GET", "/metrics", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_metrics},
+};
+const size_t ROUTES_ADMIN_COUNT = COUNT_OF(ROUTES_ADMIN);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of one request. Each either goes on or sets a problem, which becomes the answer. */
+#include "server_exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/secret.h"
+#include "identify.h"
+
+/* What the lines before a body come to; more of them make the text grow. */
+#define HEAD_BYTES_USUAL 640
+
+/* Reason phrases are for people who read a trace; clients look at the number. */
+static const struct {
+	int status;
+	const char *word;
+	const char *reason;
+} STATUSES[] = {
+        {200, "200", "OK"},
+        {201, "201", "Created"},
+        {202, "202", "Accepted"},
+        {204, "204", "No Content"},
+        {302, "302", "Found"},
+        {303, "303", "See Other"},
+        {304, "304", "Not Modified"},
+        {400, "400", "Bad Request"},
+        {401, "401", "Unauthorized"},
+        {403, "403", "Forbidden"},
+        {404, "404", "Not Found"},
+        {405, "405", "Method Not Allowed"},
+        {409, "409", "Conflict"},
+        {413, "413", "Content Too Large"},
+        {415, "415", "Unsupported Media Type"},
+        {429, "429", "Too Many Requests"},
+        {431, "431", "Request Header Fields Too Large"},
+        {500, "500", "Internal Server Error"},
+        {502, "502", "Bad Gateway"},
+        {503, "503", "Service Unavailable"},
+        {504, "504", "Gateway Timeout"},
+};
+
+static const char *status_reason(int status)
+{
+	for (size_t i = 0; i < COUNT_OF(STATUSES); i++)
+		if (STATUSES[i].status == status)
+			return STATUSES[i].reason;
+	return "Answer";
+}
+
+const char *exchange_status_word(int status)
+{
+	for (size_t i = 0; i < COUNT_OF(STATUSES); i++)
+		if (STATUSES[i].status == status)
+			return STATUSES[i].word;
+	return "other";
+}
+
+static const char *request_id_of(struct arena *arena, const struct request_head *head)
+{
+	const char *given = head_value(head, "X-Request-Id");
+	char made[UUID_TEXT_SIZE];
+
+	if (given != NULL && name_is_request_id(given))
+		return arena_copy(arena, given);
+	uuid_new(made);
+	return arena_copy(arena, made);
+}
+
+/* The weight of one media type in an Accept header (RFC 9110 section 12.5.1), in thousandths; -1: not named. */
+static int accept_weight(const char *accept, const char *type)
+{
+	size_t type_size = strlen(type);
+
+	for (const char *range = accept; *range != '\0'; range += strcspn(range, ",")) {
+		size_t size;
+		const char *weight;
+
+		range += strspn(range, ", \t");
+		size = strcspn(range, ",");
+		if (strncmp(range, type, type_size) != 0 || strchr(",; \t", range[type_size]) == NULL)
+			continue;
+		weight = memmem(range, size, "q=", 2);
+		return weight == NULL ? 1000 : (int)(strtod(weight + 2, NULL) * 1000);
+	}
+	return -1;
+}
+
+static bool accepts_html_best(const char *accept)
+{
+	int html;
+
+	if (accept == NULL)
+		return false;
+	html = accept_weight(accept, "text/html");
+	return html > 0 && html >= accept_weight(accept, "application/json");
+}
+
+/* What can be said of a request before it is known to be well-formed. */
+static void fill_request(struct exchange *exchange)
+{
+	const struct request_head *head = exchange->head;
+	const struct service *service = exchange->service;
+	struct request *request = &exchange->request;
+
+	*request = (struct request){
+	        .service = service,
+	        .arena = exchange->arena,
+	        .id = request_id_of(exchange->arena, head),
+	        .method = head->method,
+	        .path = "",
+	        .query = head->query,
+	        .body = "",
+	        .cookie = head_value(head, "Cookie"),
+	        .wants_html = accepts_html_best(head_value(head, "Accept")),
+	        .is_https = head->is_https,
+	};
+	/* A proxy in front may end TLS; the access URL says what the browser sees. */
+	if (service != NULL && service->access_url != NULL && strncmp(service->access_url, "https://", 8) == 0)
+		request->is_https = true;
+}
+
+static bool has_body(const struct exchange *exchange)
+{
+	return exchange->framing.is_chunked || exchange->framing.length > 0;
+}
+
+static bool identify(struct exchange *exchange, struct problem *problem)
+{
+	const char *authorization = head_value(exchange->head, "Authorization");
+	const char *session_token = head_value(exchange->head, "Coder-Session-Token");
+
+	if (exchange->route->caller == ROUTE_NEEDS_NOTHING)
+		return true;
+	if (identify_caller(&exchange->request, authorization, session_token, problem))
+		return true;
+	/* RFC 6750 section 3: a token that was sent and is no good is told apart from none. */
+	if (problem->kind == PROBLEM_UNAUTHENTICATED && (authorization != NULL || session_token != NULL))
+		reply_add_header(&exchange->reply, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+	return false;
+}
+
+static bool read_json(struct exchange *exchange, struct json **ret_root, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+
+	if (has_body(exchange) && !content_type_is_json(head_value(exchange->head, "Content-Type")))
+		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+		        "The body must be sent with Content-Type: application/json.");
+	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
+	            problem)) {
+		exchange->close = true;
+		return false;
+	}
+	exchange->has_unread_body = false;
+	if (request->body_size == 0)
+		return json_parse("{}", 2, ret_root, problem);
+	return json_parse(request->body, request->body_size, ret_root, problem);
+}
+
+static bool skip_body(struct exchange *exchange, struct problem *problem)
+{
+	if (!body_skip(&exchange->source, &exchange->framing)) {
+		exchange->close = true;
+		return problem_set(problem, PROBLEM_BODY_TOO_LARGE, "This request takes no body.");
+	}
+	exchange->has_unread_body = false;
+	return true;
+}
+
+RELEASE_WITH(release_tree, struct json, json_free)
+
+static bool call_handler(struct exchange *exchange, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+	SCOPED(release_tree) struct json *root = NULL;
+	bool done;
+	bool has_come = exchange->route->body == ROUTE_JSON_BODY ? read_json(exchange, &root, problem)
+	                                                         : skip_body(exchange, problem);
+
+	exchange->source.finish(exchange->source.connection);
+	if (!has_come)
+		return false;
+	request->json = root;
+	done = exchange->route->handler(request, &exchange->reply, problem);
+	request->json = NULL;
+	return done;
+}
+
+static bool take_steps(struct exchange *exchange, struct problem *problem)
+{
+	const char *allow = NULL;
+
+	if (!framing_check(exchange->head, &exchange->framing, problem) ||
+	        !framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
+		exchange->close = true;
+		return false;
+	}
+	exchange->has_unread_body = has_body(exchange);
+	if (exchange->service == NULL) {
+		exchange->close = true;
+		problem_set(problem, PROBLEM_DRAINING, "The service is starting or stopping.");
+		problem->retry_after_s = 1;
+		return false;
+	}
+	exchange->route = route_find(exchange->routes, exchange->route_count, &exchange->request, &allow, problem);
+	if (exchange->route == NULL) {
+		reply_add_header(&exchange->reply, "Allow", allow);
+		return false;
+	}
+	return identify(exchange, problem) && call_handler(exchange, problem);
+}
+
+/* An answer that forgot its status, or a problem that forgot its kind, is our bug and not the caller's business. */
+static void answer_problem(struct exchange *exchange, struct problem *problem)
+{
+	char *challenge = NULL;
+
+	if (problem->kind == PROBLEM_NONE)
+		problem_set(problem, PROBLEM_INTERNAL, "The request failed for an unknown reason.");
+	for (size_t i = 0; i < exchange->reply.header_count; i++)
+		if (strcmp(exchange->reply.headers[i].name, "WWW-Authenticate") == 0)
+			challenge = arena_copy(exchange->arena, exchange->reply.headers[i].value);
+	reply_problem(&exchange->reply, problem, exchange->request.id);
+	if (challenge != NULL)
+		reply_add_header(&exchange->reply, "WWW-Authenticate", challenge);
+	if (exchange->reply.outcome == NULL)
+		exchange->reply.outcome = problem_word(problem->kind);
+}
+
+void exchange_run(struct exchange *exchange)
+{
+	struct problem *problem = arena_alloc(exchange->arena, sizeof(*problem));
+
+	exchange->reply = (struct reply){.arena = exchange->arena};
+	exchange->close = exchange->close || !head_wants_keep_alive(exchange->head);
+	fill_request(exchange);
+	if (!take_steps(exchange, problem) || exchange->reply.status == 0)
+		answer_problem(exchange, problem);
+	/* A body that was not read would be taken for the next request. */
+	if (exchange->has_unread_body)
+		exchange->close = true;
+}
+
+static void print_head(struct text *text, const struct reply *reply, const char *request_id)
+{
+	bool may_have_body = reply->status != 204 && reply->status != 304;
+
+	text_addf(text, "HTTP/1.1 %d %s\r\n", reply->status, status_reason(reply->status));
+	if (reply->content_type != NULL && may_have_body)
+		text_addf(text, "Content-Type: %s\r\n", reply->content_type);
+	if (may_have_body)
+		text_addf(text, "Content-Length: %zu\r\n", reply->body_size);
+	text_add(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	if (request_id != NULL)
+		text_addf(text, "X-Request-Id: %s\r\n", request_id);
+	for (size_t i = 0; i < reply->header_count; i++)
+		text_addf(text, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+}
+
+static void print_body(struct text *text, const struct reply *reply, bool close)
+{
+	text_addf(text, "Connection: %s\r\n\r\n", close ? "close" : "keep-alive");
+	if (reply->status != 204 && reply->status != 304 && reply->body_size > 0)
+		text_add_bytes(text, reply->body, reply->body_size);
+}
+
+/* Room for the whole answer at once: a text that grows piece by piece would copy a large body several times. */
+static struct text text_for(struct arena *arena, const struct reply *reply)
+{
+	size_t capacity = HEAD_BYTES_USUAL + reply->body_size;
+
+	return (struct text){.arena = arena, .bytes = arena_alloc(arena, capacity + 1), .capacity = capacity};
+}
+
+struct text exchange_print(const struct exchange *exchange)
+{
+	struct text text = text_for(exchange->arena, &exchange->reply);
+	struct reply reply = exchange->reply;
+
+	print_head(&text, &reply, exchange->request.id);
+	/* HEAD is answered as GET is, length included, without the body (RFC 9110 section 9.3.2). */
+	if (strcmp(exchange->request.method, "HEAD") == 0)
+		reply.body_size = 0;
+	print_body(&text, &reply, exchange->close);
+	return text;
+}
+
+struct text exchange_print_problem(struct arena *arena, const struct problem *problem)
+{
+	struct text text = text_in(arena);
+	struct reply reply = {.arena = arena};
+	char id[UUID_TEXT_SIZE];
+
+	uuid_new(id);
+	reply_problem(&reply, problem, id);
+	print_head(&text, &reply, id);
+	print_body(&text, &reply, true);
+	return text;
+}

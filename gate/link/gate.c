@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gate: starts every question at once, takes whichever ends next, and lets the policy decide when all are settled
+ * or the budget is over. Where no provider has to be asked it only computes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/log.h"
+#include "../base/metrics.h"
+#include "gate.h"
+#include "settle.h"
+#include "validate.h"
+
+/* Requests end a little before the budget does, so that their own ends are still seen: a tenth, and at most so much. */
+#define BUDGET_MARGIN_MS_MAX 100
+
+/* A confirmation is noted again when the noted one has lost this part of its use, so that a much used link is not
+ * written at every evaluation. */
+#define NOTE_AGAIN_DIVISOR 10
+
+/* What one evaluation works on: the requirements that are asked for, tightly packed. */
+struct evaluation {
+	const struct gate_question *question;
+	struct settle_scope scope;
+	size_t settling_count;
+	struct settling *settlings;
+	struct settling *of_requirement[REQUIREMENTS_MAX]; /* NULL: not asked for, or not configured */
+};
+
+static const struct link *question_link(const struct gate_question *question, const char *provider_id)
+{
+	for (size_t i = 0; i < question->link_count; i++)
+		if (strcmp(question->links[i].provider_id, provider_id) == 0)
+			return &question->links[i];
+	return NULL;
+}
+
+static int64_t verdict_age_max_ms(const struct gate_question *question, const struct provider *provider)
+{
+	return question->preflight ? provider->preflight_max_age_ms : provider->gate_max_age_ms;
+}
+
+/* --- which requirements are asked for ---------------------------------------------------------------------------- */
+
+static bool find_providers(struct engine *engine, const struct gate_question *question, struct gate_answer *answer,
+	struct problem *problem)
+{
+	const struct requirements *requirements = question->requirements;
+
+	answer->finding_count = requirements->count;
+	for (size_t i = 0; i < requirements->count; i++) {
+		const struct requirement *requirement = &requirements->list[i];
+		const struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
+		bool asked_for = !requirement->optional || question->ask_optional;
+
+		if (provider == NULL && !requirement->optional) {
+			problem_set(problem, PROBLEM_PROVIDER_NOT_CONFIGURED,
+				"The template needs a provider that is not configured.");
+			return problem_detail(problem, "%s", requirement->provider_id);
+		}
+		answer->findings[i].provider = provider;
+		answer->findings[i].asked_for = asked_for && provider != NULL;
+	}
+	return true;
+}
+
+/* How old a noted confirmation of this provider may be where it is read; 0: nobody reads it, so none is written. */
+static int64_t note_use_ms(const struct gate_question *question, const struct provider *provider)
+{
+	int64_t use_ms = provider->gate_max_age_ms;
+
+	if (question->preflight && provider->preflight_max_age_ms > use_ms)
+		use_ms = provider->preflight_max_age_ms;
+	if (provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD && use_ms == 0)
+		use_ms = provider->last_known_good_max_age_ms;
+	return use_ms;
+}
+
+static void fill_settling(
+	const struct gate_question *question, const struct provider *provider, size_t tag, struct settling *settling)
+{
+	settling->provider = provider;
+	settling->tag = tag;
+	settling->note_use_ms = note_use_ms(question, provider);
+	settling->rules = (struct provider_rules){
+		.validates = *provider->validate_url != '\0',
+		.refreshes = false,
+		.min_valid_ms = provider->min_valid_ms,
+		.verdict_age_max_ms = verdict_age_max_ms(question, provider),
+	};
+	settle_adopt_link(settling, question_link(question, provider->id));
+}
+
+static void fill_evaluation(struct evaluation *evaluation, const struct gate_answer *answer)
+{
+	const struct gate_question *question = evaluation->question;
+	size_t count = 0;
+
+	for (size_t i = 0; i < answer->finding_count; i++)
+		if (answer->findings[i].asked_for)
+			count++;
+	if (count == 0)
+		return;
+	evaluation->settlings = arena_alloc(evaluation->scope.arena, count * sizeof(struct settling));
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		size_t tag = evaluation->settling_count;
+
+		if (!answer->findings[i].asked_for)
+			continue;
+		evaluation->of_requirement[i] = &evaluation->settlings[tag];
+		fill_settling(question, answer->findings[i].provider, tag, &evaluation->settlings[tag]);
+		evaluation->settling_count++;
+	}
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------ */
+
+static struct deadline request_deadline(int64_t timeout_ms)
+{
+	int64_t margin_ms = timeout_ms / 10 < BUDGET_MARGIN_MS_MAX ? timeout_ms / 10 : BUDGET_MARGIN_MS_MAX;
+
+	return deadline_in_ms(timeout_ms - margin_ms);
+}
+
+static void settle_all(struct evaluation *evaluation)
+{
+	struct settle_scope *scope = &evaluation->scope;
+	struct deadline budget = deadline_in_ms(evaluation->question->timeout_ms);
+
+	for (size_t i = 0; i < evaluation->settling_count; i++)
+		settle_advance(scope, &evaluation->settlings[i]);
+	if (scope->waiter == NULL)
+		return;
+	for (struct http_call *call; (call = http_waiter_next(scope->waiter, budget)) != NULL;)
+		settle_take_answer(scope, &evaluation->settlings[http_call_tag(call)]);
+	for (size_t i = 0; i < evaluation->settling_count; i++)
+		settle_give_up(scope, &evaluation->settlings[i]);
+	http_waiter_free(scope->waiter);
+}
+
+/* --- noting confirmations ---------------------------------------------------------------------------------------- */
+
+static bool is_worth_noting(const struct settling *settling)
+{
+	if (!settling->confirmed || settling->note_use_ms == 0)
+		return false;
+	return clock_now_ms() - settling->facts.last_valid_at_ms >= settling->note_use_ms / NOTE_AGAIN_DIVISOR;
+}
+
+/* Best effort: without the note the provider is asked once more. */
+static void note_confirmations(const struct evaluation *evaluation)
+{
+	struct problem problem;
+
+	for (size_t i = 0; i < evaluation->settling_count; i++) {
+		const struct settling *settling = &evaluation->settlings[i];
+
+		if (!is_worth_noting(settling))
+			continue;
+		if (!link_note_valid(evaluation->scope.engine->store, evaluation->scope.owner_id,
+			    settling->provider->id, settling->link.generation, settling->account, &problem))
+			log_event(LOG_WARN, "confirmation not noted", log_string("provider", settling->provider->id),
+				log_string("problem", problem.message));
+	}
+}
+
+/* --- deciding ---------------------------------------------------------------------------------------------------- */
+
+/* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one
+ * that is not configured (preflight) waits for the operator. */
+static enum reason reason_unasked(const struct gate_finding *finding)
+{
+	if (finding->provider == NULL)
+		return REASON_PROVIDER_MISCONFIGURED;
+	return finding->linked ? REASON_NOT_VALIDATED : REASON_NOT_LINKED;
+}
+
+static struct judged judge_requirement(const struct evaluation *evaluation, const struct requirement *requirement,
+	size_t index, struct gate_finding *finding)
+{
+	const struct gate_question *question = evaluation->question;
+	const struct settling *settling = evaluation->of_requirement[index];
+	const struct provider *provider = finding->provider;
+	struct judged judged = {.requirement = requirement, .fail_mode = FAIL_MODE_CLOSED};
+	enum enforcement of_provider = ENFORCEMENT_INHERIT;
+
+	if (provider != NULL) {
+		of_provider = provider->enforcement;
+		judged.fail_mode = provider->fail_mode;
+		judged.last_known_good_max_age_ms = provider->last_known_good_max_age_ms;
+	}
+	judged.enforcement = enforcement_effective(
+		of_provider, question->template_enforcement, evaluation->scope.engine->enforcement);
+	if (settling == NULL) {
+		finding->linked = question_link(question, requirement->provider_id) != NULL;
+		judged.reason = reason_unasked(finding);
+		return judged;
+	}
+	judged.reason = settling->reason;
+	judged.retry_after_s = settling->retry_after_s;
+	judged.last_valid_at_ms = settling->facts.last_valid_at_ms;
+	finding->linked = settling->facts.linked;
+	finding->generation = finding->linked ? settling->link.generation : 0;
+	finding->provider_status = settling->provider_status;
+	finding->duration_us = settling->duration_us;
+	return judged;
+}
+
+static void decide_answer(const struct evaluation *evaluation, struct gate_answer *answer)
+{
+	const struct requirements *requirements = evaluation->question->requirements;
+	struct judged judged[REQUIREMENTS_MAX];
+
+	for (size_t i = 0; i < answer->finding_count; i++)
+		judged[i] = judge_requirement(evaluation, &requirements->list[i], i, &answer->findings[i]);
+	decide(judged, answer->finding_count, clock_now_ms(), &answer->decision);
+	for (size_t i = 0; i < answer->finding_count; i++)
+		answer->findings[i].finding = answer->decision.findings[i];
+}
+
+static void count_answer(const struct gate_question *question, const struct gate_answer *answer)
+{
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		const struct gate_finding *finding = &answer->findings[i];
+
+		if (finding->asked_for)
+			metrics_add(METRIC_FINDINGS,
+				(struct metric_labels){
+					{finding->provider->id, reason_word(finding->finding.reason), NULL}},
+				1);
+	}
+	metrics_add(METRIC_DECISIONS,
+		(struct metric_labels){{question->moment, outcome_word(answer->decision.outcome), NULL}}, 1);
+	metrics_observe_us(METRIC_EVALUATION_DURATION, (struct metric_labels){{question->moment, NULL, NULL}},
+		answer->duration_us);
+}
+
+bool gate_evaluate(struct engine *engine, const struct gate_question *question, struct arena *arena,
+	struct gate_answer *ret_answer, struct problem *problem)
+{
+	struct evaluation evaluation = {
+		.question = question,
+		.scope = {.engine = engine,
+			.arena = arena,
+			.owner_id = question->owner_id,
+			.deadline = request_deadline(question->timeout_ms),
+			.begun_us = clock_monotonic_us()},
+	};
+
+	memset(ret_answer, 0, sizeof(*ret_answer));
+	if (!find_providers(engine, question, ret_answer, problem))
+		return false;
+	fill_evaluation(&evaluation, ret_answer);
+	settle_all(&evaluation);
+	decide_answer(&evaluation, ret_answer);
+	note_confirmations(&evaluation);
+	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
+	count_answer(question, ret_answer);
+	return true;
+}

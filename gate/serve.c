@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `gatehouse serve`: starts everything in order, waits for a signal, stops in reverse order. What is in flight when the
+ * signal comes is answered first. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "command.h"
+#include "foundation.h"
+#include "http/identify.h"
+#include "http/server.h"
+
+/* After the budget of an evaluation a request still writes its row and its answer. */
+#define DRAIN_MARGIN_MS 5000
+
+/* Two probes and a scrape at once. */
+#define ADMIN_THREADS 8
+
+struct serving {
+	struct foundation foundation;
+	struct engine engine;
+	struct service service;
+	struct server *api;
+	struct server *admin;
+	sigset_t signals;
+};
+
+/* Tokens are in memory: no core file, and nobody of the same user attaches. A sanitizer's leak check must attach. */
+static void protect_memory(void)
+{
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/* Before any thread starts, so that every thread inherits the mask and only sigwait sees the signals. */
+static void block_signals(sigset_t *ret_signals)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(ret_signals);
+	(void)sigaddset(ret_signals, SIGTERM);
+	(void)sigaddset(ret_signals, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+static bool start_listeners(struct serving *serving, struct problem *problem)
+{
+	const struct config *config = serving->foundation.config;
+	const struct server_options api = {.address = config->http_address,
+		.threads = config->http_threads,
+		.tls_cert_file = config->tls_cert_file,
+		.tls_key_file = config->tls_key_file,
+		.routes = ROUTES_API,
+		.route_count = ROUTES_API_COUNT};
+	const struct server_options admin = {.address = config->admin_address,
+		.threads = ADMIN_THREADS,
+		.routes = ROUTES_ADMIN,
+		.route_count = ROUTES_ADMIN_COUNT,
+		.quiet = true};
+
+	if (!server_start(&api, &serving->api, problem))
+		return false;
+	return config->admin_address[0] == '\0' || server_start(&admin, &serving->admin, problem);
+}
+
+/* Without GATEHOUSE_ACCESS_URL: what the listener is reached by, with the port it really has. */
+static const char *find_access_url(struct serving *serving)
+{
+	const struct config *config = serving->foundation.config;
+	const char *colon = strrchr(config->http_address, ':');
+	int host_size = colon != NULL ? (int)(colon - config->http_address) : 0;
+	bool any = host_size == 0 || strncmp(config->http_address, "0.0.0.0:", strlen("0.0.0.0:")) == 0;
+
+	if (config->access_url[0] != '\0')
+		return config->access_url;
+	return arena_printf(serving->foundation.arena, "%s://%.*s:%d",
+		config->tls_cert_file[0] != '\0' ? "https" : "http", any ? (int)strlen("127.0.0.1") : host_size,
+		any ? "127.0.0.1" : config->http_address, server_port(serving->api));
+}
+
+static void connect_parts(struct serving *serving)
+{
+	struct foundation *foundation = &serving->foundation;
+
+	serving->engine.providers = foundation->providers;
+	serving->engine.store = foundation->store;
+	serving->engine.http = http_client_new();
+	serving->engine.access_url = find_access_url(serving);
+	serving->engine.gate_timeout_ms = foundation->config->gate_timeout_ms;
+	serving->engine.enforcement = foundation->config->enforcement;
+	serving->service.config = foundation->config;
+	serving->service.store = foundation->store;
+	serving->service.engine = &serving->engine;
+	serving->service.identities = identity_cache_new();
+	serving->service.access_url = serving->engine.access_url;
+}
+
+static void announce(const struct serving *serving)
+{
+	(void)printf("gatehouse: listening on %s\n", serving->service.access_url);
+	(void)fflush(stdout);
+	log_event(LOG_INFO, "listening", log_string("access_url", serving->service.access_url),
+		log_string("http_address", serving->foundation.config->http_address),
+		log_number("http_port", server_port(serving->api)),
+		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
+		log_number("providers", (int64_t)serving->engine.providers.count));
+}
+
+static void wait_for_signal(const struct serving *serving)
+{
+	int signal_number = 0;
+
+	while (sigwait(&serving->signals, &signal_number) != 0)
+		continue;
+	log_event(LOG_INFO, "stopping", log_string("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
+}
+
+static void stop(struct serving *serving)
+{
+	atomic_store(&serving->service.draining, true);
+	if (serving->api != NULL && serving->foundation.config != NULL)
+		server_drain(
+			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
+	server_stop(serving->api);
+	server_stop(serving->admin);
+	http_client_free(serving->engine.http);
+	identity_cache_free(serving->service.identities);
+	foundation_close(&serving->foundation);
+}
+
+static bool start(struct serving *serving, struct problem *problem)
+{
+	int applied = 0;
+
+	if (!foundation_open(&serving->foundation, CLUSTER_OWN, &applied, problem))
+		return false;
+	if (applied > 0)
+		log_event(LOG_INFO, "database migrated", log_number("migrations", applied));
+	if (!start_listeners(serving, problem))
+		return false;
+	connect_parts(serving);
+	server_serve(serving->api, &serving->service);
+	if (serving->admin != NULL)
+		server_serve(serving->admin, &serving->service);
+	return true;
+}
+
+static int run(struct serving *serving)
+{
+	struct problem problem = {.kind = PROBLEM_NONE};
+	int code = EXIT_DONE;
+
+	if (start(serving, &problem)) {
+		announce(serving);
+		wait_for_signal(serving);
+	} else {
+		code = foundation_complain(&problem);
+	}
+	stop(serving);
+	return code;
+}
+
+static void print_help(void)
+{
+	(void)printf("Usage: gatehouse serve [OPTION]...\n"
+		     "\n"
+		     "Runs the service until SIGTERM or SIGINT. Prints one line when it is ready:\n"
+		     "  gatehouse: listening on <access url>\n"
+		     "Without a database it runs a PostgreSQL of its own in the state directory.\n"
+		     "\n"
+		     "Options, each also a variable and a key of the YAML file (flag over variable over file):\n");
+	config_print_options();
+}
+
+int command_serve(int argc, char **argv)
+{
+	static struct serving serving;
+	bool help = false;
+
+	protect_memory();
+	if (!foundation_load(&serving.foundation, argc, argv, &help)) {
+		config_free(serving.foundation.config);
+		return EXIT_WRONG_USAGE;
+	}
+	if (help) {
+		print_help();
+		return EXIT_DONE;
+	}
+	log_setup(serving.foundation.config->log_level, serving.foundation.config->log_format);
+	block_signals(&serving.signals);
+	return run(&serving);
+}
