@@ -22,7 +22,7 @@ for (const path of execFileSync("git", ["ls-files", "-z", "--cached", "--others"
   cpSync(join(top, path), join(tree, path));
 }
 
-// A port that somebody has, so that every run here finds its own taken; the last one says so on purpose.
+// A port that somebody has.
 async function occupy(t) {
   const server = net.createServer((socket) => socket.end()).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
