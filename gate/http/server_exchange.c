@@ -242,20 +242,28 @@ void exchange_run(struct exchange *exchange)
 		exchange->close = true;
 }
 
+static void print_field(struct text *text, const char *name, const char *value)
+{
+	text_add(text, name);
+	text_add(text, ": ");
+	text_add(text, value);
+	text_add(text, "\r\n");
+}
+
 static void print_head(struct text *text, const struct reply *reply, const char *request_id)
 {
 	bool may_have_body = reply->status != 204 && reply->status != 304;
 
 	text_addf(text, "HTTP/1.1 %d %s\r\n", reply->status, status_reason(reply->status));
 	if (reply->content_type != NULL && may_have_body)
-		text_addf(text, "Content-Type: %s\r\n", reply->content_type);
+		print_field(text, "Content-Type", reply->content_type);
 	if (may_have_body)
 		text_addf(text, "Content-Length: %zu\r\n", reply->body_size);
 	text_add(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	if (request_id != NULL)
-		text_addf(text, "X-Request-Id: %s\r\n", request_id);
+		print_field(text, "X-Request-Id", request_id);
 	for (size_t i = 0; i < reply->header_count; i++)
-		text_addf(text, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+		print_field(text, reply->headers[i].name, reply->headers[i].value);
 }
 
 static void print_body(struct text *text, const struct reply *reply, bool close)
