@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "../../../gate/link/gate.h"
-#include "../../../gate/link/validate.h"
 #include "demo.h"
 #include "fake_store.h"
 
@@ -430,50 +429,6 @@ static void one_dead_provider_costs_only_its_own_verdict(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_REFUSED);
 }
 
-/* --- one link's page --------------------------------------------------------------------------------------------- */
-
-static void a_page_shows_the_user_and_the_installations(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "page", PROVIDER_GITHUB);
-	struct app_installation *installations = NULL;
-	struct provider_user user;
-	size_t count = 0;
-
-	provider->app_installations_url = demo_url(state->arena, "/page/installations");
-	demo_switch(state->arena, "page", "{\"installations\": 3}");
-	struct secret token = demo_token(state->arena, "page");
-	assert_int_equal(validate_token(&state->engine, provider, token, state->arena, &user, &count, &installations),
-		VALIDATION_CONFIRMED);
-	assert_string_equal(user.login, "alice");
-	assert_int_not_equal(user.id, 0);
-	assert_int_not_equal(*user.profile_url, '\0');
-	assert_int_equal(count, 3);
-	assert_int_not_equal(installations[0].id, 0);
-	assert_int_not_equal(*installations[0].account.login, '\0');
-}
-
-static void what_a_page_cannot_read_is_left_out(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "unread", PROVIDER_GITHUB);
-	struct app_installation *installations = NULL;
-	struct provider_user user;
-	size_t count = 0;
-
-	provider->app_installations_url = demo_url(state->arena, "/unread/installations");
-	demo_fault(state->arena, "unread", "installations", "{\"status\": 500}");
-	demo_fault(state->arena, "unread", "validate",
-		"{\"status\": 200, \"body\": \"{\\\"id\\\": 1, \\\"login\\\": \\\"x\\\", \\\"html_url\\\": "
-		"\\\"javascript:alert(1)\\\"}\"}");
-	struct secret token = demo_token(state->arena, "unread");
-	assert_int_equal(validate_token(&state->engine, provider, token, state->arena, &user, &count, &installations),
-		VALIDATION_CONFIRMED);
-	assert_string_equal(user.login, "x");
-	assert_string_equal(user.profile_url, "");
-	assert_int_equal(count, 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -496,8 +451,6 @@ int main(void)
 		TEST(a_database_away_is_not_the_owners_fault),
 		TEST(all_providers_are_asked_at_once),
 		TEST(one_dead_provider_costs_only_its_own_verdict),
-		TEST(a_page_shows_the_user_and_the_installations),
-		TEST(what_a_page_cannot_read_is_left_out),
 	};
 
 	demo_start();
