@@ -130,7 +130,7 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 	const char *ticket = request_query(request, "ticket");
 	const char *redirect = request_query(request, "redirect");
 	struct secret token = {.text = NULL};
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
 
 	if (!subject_check_redirect(redirect, problem))
@@ -262,11 +262,11 @@ static void tell_success(
 static bool finish(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct engine *engine = request->service->engine;
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
-	struct oauth_state state;
+	struct oauth_state state = {.provider_id = NULL};
 	struct secret code = {.text = NULL};
-	struct oauth_grant grant;
+	struct oauth_grant grant = {.expires_at_ms = 0};
 	int64_t generation = 0;
 
 	if (!find_cookie_session(request, &session, problem) ||

@@ -145,7 +145,7 @@ static void add_installations(struct json *root, const struct app_installation *
 {
 	struct json *list = json_add_array(root, "installations");
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; installations != NULL && i < count; i++) {
 		struct json *entry = json_push_object(list);
 
 		json_add_integer(entry, "id", installations[i].id);
