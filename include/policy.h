@@ -149,10 +149,10 @@ enum grant_class judge_refresh(const struct token_answer *answer);
 
 /* --- next_try.c ------------------------------------------------------------------------------------------------- */
 
-/* What follows from a try to refresh. TRY_AGAIN keeps the lease; all others end it. */
+/* What follows from a try to refresh. TRY_REPEAT keeps the lease; all others end it. */
 #define TRY_STEP_LIST(X)                                                                                               \
 	X(TRY_SAVE, "save")                                                                                            \
-	X(TRY_AGAIN, "again")                                                                                          \
+	X(TRY_REPEAT, "again")                                                                                          \
 	X(TRY_REMEMBER, "remember")		/* the owner must link again: never ask before */                      \
 	X(TRY_RELEASE, "release")		/* nothing happened: the next evaluation may try */                    \
 	X(TRY_COOL_DOWN, "cool_down")		/* ask again after a cool-down only */                                 \
@@ -175,7 +175,7 @@ struct next_try {
 	enum try_step step;
 	enum reason reason;		/* TRY_REMEMBER: what is remembered; a cool-down: why; else REASON_COUNT */
 	bool outcome_known;		/* false: the journal keeps this lease as an exchange that may have happened */
-	int64_t wait_ms;		/* TRY_AGAIN */
+	int64_t wait_ms;		/* TRY_REPEAT */
 };
 
 /* What to do after a try: the right-hand column of the token endpoint's table in contract section 5. */

@@ -30,7 +30,7 @@ static struct next_try end_with(const struct try_facts *facts, enum try_step ste
 
 static struct next_try again_after(const struct try_facts *facts, int64_t wait_ms)
 {
-	struct next_try next = end_with(facts, TRY_AGAIN, REASON_COUNT);
+	struct next_try next = end_with(facts, TRY_REPEAT, REASON_COUNT);
 
 	next.wait_ms = wait_ms;
 	return next;

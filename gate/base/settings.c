@@ -54,7 +54,7 @@ const struct setting settings[] = {
                 "Before a refresh is tried again after the provider refused this client or gave no readable answer"},
         /* As many as one provider is asked at once (PROVIDER_IN_FLIGHT_MAX); each has a thread while it lasts. */
         {"refresh_flights", SETTING_INTEGER, AT(refresh_flights), "64", 1, 1024, NULL,
-                "Refreshes in flight at once in one process"},
+                "Refreshes that one process has in flight at once at each provider"},
 };
 
 const size_t settings_count = COUNT_OF(settings);
