@@ -239,6 +239,9 @@ static void a_provider_that_is_not_configured_is_a_problem(void **data)
 	assert_string_equal(state->problem.detail, "unheard-of");
 
 	state->question.preflight = true;
+	assert_false(evaluate(state));
+	state->requirements.list[0].optional = true;
+	state->question.ask_optional = true;
 	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_MISCONFIGURED);
 	assert_null(state->answer.findings[0].provider);
 }
