@@ -128,6 +128,7 @@ static void wait_for_signal(const struct serving *serving)
 
 static void stop(struct serving *serving)
 {
+	atomic_store(&serving->service.draining, true);
 	if (serving->api != NULL && serving->foundation.config != NULL)
 		server_drain(
 			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));

@@ -26,6 +26,8 @@ bool api_health_live(const struct request *request, struct reply *reply, struct 
 
 bool api_health_ready(const struct request *request, struct reply *reply, struct problem *problem)
 {
+	if (atomic_load(&request->service->draining))
+		return problem_set(problem, PROBLEM_DRAINING, "This service is stopping; send traffic elsewhere.");
 	if (!store_ping(request->service->store, problem))
 		return false;
 	return say_status(reply, "ready");

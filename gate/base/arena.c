@@ -31,6 +31,9 @@
 #define ARENA_BLOCK_BYTES_MAX (1024 * 1024)
 #define ARENA_ALIGNMENT 16
 
+/* Times, ids and header values are shorter; URLs may be longer. */
+#define ARENA_BRIEF_BYTES 128
+
 struct block {
 	struct block *older;
 	size_t capacity;
@@ -147,19 +150,26 @@ char *arena_copy(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+	char brief[ARENA_BRIEF_BYTES];
 	va_list arguments;
 	char *text;
 	int size;
 
+	/* Formatting costs more than copying, so a text that fits is formatted once. */
 	va_start(arguments, format);
-	size = vsnprintf(NULL, 0, format, arguments);
+	size = vsnprintf(brief, sizeof(brief), format, arguments);
 	va_end(arguments);
 	if (size < 0)
 		arena_die("a format does not fit its arguments", 0);
 	text = arena_alloc(arena, (size_t)size + 1);
-	va_start(arguments, format);
-	(void)vsnprintf(text, (size_t)size + 1, format, arguments);
-	va_end(arguments);
+	if ((size_t)size < sizeof(brief)) {
+		memcpy(text, brief, (size_t)size);
+	} else {
+		va_start(arguments, format);
+		(void)vsnprintf(text, (size_t)size + 1, format, arguments);
+		va_end(arguments);
+	}
+	explicit_bzero(brief, sizeof(brief));
 	return text;
 }
 

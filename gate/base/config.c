@@ -245,14 +245,12 @@ bool config_load(int argc, char **argv, char **environment, struct config **ret_
 	loader.config = arena_alloc(arena, sizeof(*loader.config));
 	loader.config->arena = arena;
 	config_read_sources(&loader, argc, argv);
-	if (complaints->count > 0) {
-		arena_free(arena);
+	*ret_config = loader.config;
+	if (complaints->count > 0)
 		return false;
-	}
 	log_setup(loader.config->log_level, loader.config->log_format);
 	for (char **entry = environment; *entry != NULL; entry++)
 		config_warn_of_variable(&loader, *entry);
-	*ret_config = loader.config;
 	return true;
 }
 

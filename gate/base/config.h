@@ -105,9 +105,10 @@ void config_complain(struct config_complaints *complaints, const char *place, co
 	__attribute__((format(printf, 4, 5)));
 
 /* Reads flags (argv from its first option on), environment (`NAME=value`, NULL at the end), file. With --help (or -h) among
- * the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected; false when
- * there is any, with *ret_config NULL. When all is well it sets up the log as configured and warns there of GATEHOUSE_
- * variables nobody knows. The caller owns *ret_config. An empty value is none given, but for admin_address. */
+ * the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected; false
+ * when there is any, and *ret_config is then good for nothing but checking its providers too, so that an operator hears
+ * everything at once. When all is well it sets up the log as configured and warns there of GATEHOUSE_ variables nobody
+ * knows. The caller owns *ret_config either way. An empty value is none given, but for admin_address. */
 MUST_CHECK bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
 	struct config_complaints *complaints);
 void config_free(struct config *config);

@@ -375,7 +375,7 @@ struct json *json_new_array(void)
 
 void json_add(struct json *object, const char *name, struct json *child)
 {
-	(void)cJSON_AddItemToObject(json_item_to_change(object), name, json_item_to_change(child));
+	(void)cJSON_AddItemToObjectCS(json_item_to_change(object), name, json_item_to_change(child));
 }
 
 void json_add_string(struct json *object, const char *name, const char *value)
@@ -390,7 +390,11 @@ void json_add_bool(struct json *object, const char *name, bool value)
 
 void json_add_integer(struct json *object, const char *name, int64_t value)
 {
-	json_add(object, name, json_from(cJSON_CreateNumber((double)value)));
+	char digits[24];
+
+	/* cJSON prints a number as a double, reads it back to see whether it is the same, and prints it again. */
+	(void)snprintf(digits, sizeof(digits), "%lld", (long long)value);
+	json_add_raw(object, name, digits);
 }
 
 void json_add_null(struct json *object, const char *name)

@@ -61,7 +61,8 @@ bool json_integer(const struct json *value, int64_t *ret_integer);	/* false: no 
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 
-/* Adds a member to an object. A NULL string is written as null. What is added belongs to the object. */
+/* Adds a member to an object. A NULL string is written as null. What is added belongs to the object. The name is not
+ * copied: it is a literal, or lives as long as the object. */
 void json_add_string(struct json *object, const char *name, const char *value);
 void json_add_bool(struct json *object, const char *name, bool value);
 void json_add_integer(struct json *object, const char *name, int64_t value);

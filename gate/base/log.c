@@ -22,6 +22,7 @@
 
 /* A pair's name and number always fit into this; a pair that finds less room is left out. */
 #define LINE_PAIR_BYTES 96
+#define LINE_NAME_BYTES 48
 
 struct line {
 	size_t size;
@@ -80,6 +81,11 @@ static void line_put(struct line *line, const char *piece, size_t size)
 		size = LINE_BYTES_MAX - line->size;
 	memcpy(line->bytes + line->size, piece, size);
 	line->size += size;
+}
+
+static void line_put_word(struct line *line, const char *word)
+{
+	line_put(line, word, strlen(word));
 }
 
 static void line_putf(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -195,8 +201,24 @@ static void line_put_pair(struct line *line, const struct log_pair *pair, bool j
 		return;
 	if (line_room(line) < LINE_PAIR_BYTES)
 		return;
-	line_putf(line, json ? ",\"%.48s\":" : " %.48s=", pair->name);
+	line_put(line, json ? ",\"" : " ", json ? 2 : 1);
+	line_put(line, pair->name, strnlen(pair->name, LINE_NAME_BYTES));
+	line_put(line, json ? "\":" : "=", json ? 2 : 1);
 	line_put_value(line, pair, json);
+}
+
+/* The last digits of a number that is not negative, and what stands behind them. Every line has seven such, so they are
+ * not left to printf. */
+static void line_put_digits(struct line *line, int number, size_t width, const char *behind)
+{
+	char digits[8];
+
+	for (size_t i = width; i > 0; i--) {
+		digits[i - 1] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	line_put(line, digits, width);
+	line_put_word(line, behind);
 }
 
 static void line_put_time(struct line *line)
@@ -206,15 +228,22 @@ static void line_put_time(struct line *line)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &parts);
-	line_putf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-	        parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000);
+	line_put_digits(line, parts.tm_year + 1900, 4, "-");
+	line_put_digits(line, parts.tm_mon + 1, 2, "-");
+	line_put_digits(line, parts.tm_mday, 2, "T");
+	line_put_digits(line, parts.tm_hour, 2, ":");
+	line_put_digits(line, parts.tm_min, 2, ":");
+	line_put_digits(line, parts.tm_sec, 2, ".");
+	line_put_digits(line, (int)(now.tv_nsec / 1000000), 3, "Z");
 }
 
 static void line_begin_json(struct line *line, const char *level, const char *message)
 {
-	line_putf(line, "{\"time\":\"");
+	line_put_word(line, "{\"time\":\"");
 	line_put_time(line);
-	line_putf(line, "\",\"level\":\"%s\",\"message\":", level);
+	line_put_word(line, "\",\"level\":\"");
+	line_put_word(line, level);
+	line_put_word(line, "\",\"message\":");
 	line_put_quoted(line, message);
 }
 

@@ -126,6 +126,22 @@ static uint64_t uuid_next_moment(void)
 	return chosen;
 }
 
+/* By hand, because every create prints five, and printf would be a fifth of their cost. */
+static void uuid_print(uint64_t high, uint64_t low, char ret_text[UUID_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = ret_text;
+
+	for (int i = 0; i < 32; i++) {
+		uint64_t half = i < 16 ? high : low;
+
+		if (i == 8 || i == 12 || i == 16 || i == 20)
+			*at++ = '-';
+		*at++ = digits[half >> (60 - 4 * (i % 16)) & 15];
+	}
+	*at = '\0';
+}
+
 void uuid_new(char ret_text[UUID_TEXT_SIZE])
 {
 	uint64_t moment = uuid_next_moment();
@@ -134,9 +150,7 @@ void uuid_new(char ret_text[UUID_TEXT_SIZE])
 
 	random_bytes(&low, sizeof(low));
 	low = (low & UINT64_C(0x3fffffffffffffff)) | UINT64_C(0x8000000000000000); /* variant 10 */
-	(void)snprintf(ret_text, UUID_TEXT_SIZE, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(milliseconds >> 16),
-	        (unsigned)(milliseconds & 0xffff), (unsigned)(moment & 0xfff), (unsigned)(low >> 48),
-	        (unsigned long long)(low & UINT64_C(0xffffffffffff)));
+	uuid_print(milliseconds << 16 | 0x7000 | (moment & 0xfff), low, ret_text);
 }
 
 /* --- hashes ----------------------------------------------------------------------------------------------------- */

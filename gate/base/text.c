@@ -51,18 +51,22 @@ void text_add(struct text *text, const char *piece)
 
 void text_addf(struct text *text, const char *format, ...)
 {
+	size_t room = text->capacity - text->size;
 	va_list arguments;
 	int size;
 
+	/* Mostly there is room, and once is enough. */
 	va_start(arguments, format);
-	size = vsnprintf(NULL, 0, format, arguments);
+	size = vsnprintf(text->bytes + text->size, room, format, arguments);
 	va_end(arguments);
 	if (size <= 0)
 		return;
-	text_grow(text, (size_t)size);
-	va_start(arguments, format);
-	(void)vsnprintf(text->bytes + text->size, (size_t)size + 1, format, arguments);
-	va_end(arguments);
+	if ((size_t)size >= room) {
+		text_grow(text, (size_t)size);
+		va_start(arguments, format);
+		(void)vsnprintf(text->bytes + text->size, (size_t)size + 1, format, arguments);
+		va_end(arguments);
+	}
 	text->size += (size_t)size;
 }
 

@@ -59,8 +59,9 @@ bool request_page(const struct request *request, struct page *ret_page, struct p
 	*ret_page = (struct page){.after_id = "", .limit = PAGE_DEFAULT};
 	if (limit != NULL && !parse_limit(limit, &ret_page->limit))
 		fine = problem_add_violation(problem, "limit", "must be a number from 1 to %d", PAGE_MAX);
-	if (after_id != NULL && *after_id != '\0' && !name_is_uuid(after_id))
-		fine = problem_add_violation(problem, "after_id", "must be the id of the last element of the page before");
+	if (after_id != NULL && !name_is_uuid(after_id))
+		fine = problem_add_violation(
+		        problem, "after_id", "must be the id of the last element of the page before");
 	if (after_id != NULL)
 		ret_page->after_id = after_id;
 	return fine;

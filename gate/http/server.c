@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between CivetWeb and the rest: its options, its callbacks, its workers. Every request is answered in begin_request, so
- * none of CivetWeb's own handlers (files, CGI, WebSocket, forms) ever sees one. */
+/* Between CivetWeb and the rest: its options, its callbacks, its workers. Every request is answered in begin_request,
+ * so none of CivetWeb's own handlers (files, CGI, WebSocket, forms) ever sees one. */
 #include "server.h"
 
 #include <civetweb.h>
@@ -38,7 +38,8 @@ struct server {
 	struct slow_guard guard;
 	_Atomic(const struct service *) service;
 	atomic_int in_flight;
-	char complaint[256];	/* CivetWeb's own words about a start that failed */
+	atomic_bool has_started;
+	char complaint[256]; /* CivetWeb's own words about a start that failed */
 };
 
 /* What a worker thread owns. The arena is made for the first request, so that workers which never ran cost nothing. */
@@ -167,10 +168,10 @@ static void report(const struct server *server, const struct exchange *exchange,
 	if (server->options.quiet || !log_enabled(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "request", log_string("request_id", exchange->request.id),
-		log_string("method", exchange->request.method), log_string("route", pattern),
-		log_number("status", reply->status), log_duration("duration_ms", duration_us),
-		log_string("caller", exchange->request.caller.username), log_string("decision_id", reply->decision_id),
-		log_string("outcome", reply->outcome), log_number("bytes", (int64_t)bytes));
+	        log_string("method", exchange->request.method), log_string("route", pattern),
+	        log_number("status", reply->status), log_duration("duration_ms", duration_us),
+	        log_string("caller", exchange->request.caller.username), log_string("decision_id", reply->decision_id),
+	        log_string("outcome", reply->outcome), log_number("bytes", (int64_t)bytes));
 }
 
 static int answer(struct server *server, struct worker *worker, struct mg_connection *connection)
@@ -183,19 +184,20 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 
 	head_fill(head, mg_get_request_info(connection));
 	*exchange = (struct exchange){.routes = server->options.routes,
-		.route_count = server->options.route_count,
-		.service = atomic_load(&server->guard.draining) ? NULL : atomic_load(&server->service),
-		.arena = arena,
-		.head = head,
-		.source = {connection, read_body, send_continue, finish_body},
-		.close = slow_should_yield(&worker->slow)};
+	        .route_count = server->options.route_count,
+	        .service = atomic_load(&server->guard.draining) ? NULL : atomic_load(&server->service),
+	        .arena = arena,
+	        .head = head,
+	        .source = {connection, read_body, send_continue, finish_body},
+	        .close = slow_should_yield(&worker->slow)};
 	exchange_run(exchange);
 	text = exchange_print(exchange);
 	/* Before the write: it tells CivetWeb not to wait for a body that was not read. */
 	if (exchange->close)
 		mg_disable_keep_alive(connection);
 	slow_enter(&worker->slow, SLOW_WRITE);
-	mg_write(connection, text.bytes, text.size);
+	if (mg_write(connection, text.bytes, text.size) != (int)text.size)
+		mg_disable_keep_alive(connection);
 	if (exchange->has_unread_body && !is_tls(connection))
 		slow_linger(&worker->slow);
 	report(server, exchange, clock_monotonic_us() - start_us, exchange->reply.body_size);
@@ -231,7 +233,7 @@ static void answer_unreadable(struct mg_connection *connection, struct worker *w
 	slow_enter(&worker->slow, SLOW_WRITE);
 	mg_write(connection, text.bytes, text.size);
 	metrics_add(METRIC_HTTP_REQUESTS,
-		(struct metric_labels){.value = {"none", exchange_status_word(problem_status(problem->kind))}}, 1);
+	        (struct metric_labels){.value = {"none", exchange_status_word(problem_status(problem->kind))}}, 1);
 	arena_reset(worker->arena);
 }
 
@@ -246,7 +248,8 @@ static int http_error(struct mg_connection *connection, int status, const char *
 	if (worker->slow.timed_out)
 		problem_set(&problem, PROBLEM_BAD_REQUEST, "The request took too long to arrive.");
 	else if (slow_head_is_full(&worker->slow))
-		problem_set(&problem, PROBLEM_HEADER_TOO_LARGE, "The request's head is larger than %d bytes.", HEAD_BYTES_MAX);
+		problem_set(&problem, PROBLEM_HEADER_TOO_LARGE, "The request's head is larger than %d bytes.",
+		        HEAD_BYTES_MAX);
 	else
 		problem_set(&problem, PROBLEM_BAD_REQUEST, "The request is malformed (RFC 9112).");
 	answer_unreadable(connection, worker, &problem);
@@ -273,7 +276,7 @@ static void connection_close(const struct mg_connection *connection)
 
 	if (is_unanswered && info != NULL && info->request_method != NULL && info->local_uri == NULL) {
 		problem_set(&problem, PROBLEM_BAD_REQUEST,
-			"The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
+		        "The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
 		answer_unreadable((struct mg_connection *)(uintptr_t)connection, worker, &problem);
 	}
 	slow_enter(&worker->slow, SLOW_FREE);
@@ -283,7 +286,7 @@ static int log_message(const struct mg_connection *connection, const char *messa
 {
 	struct server *server = connection == NULL ? NULL : server_of(connection);
 
-	if (server != NULL && server->context == NULL)
+	if (server != NULL && !atomic_load(&server->has_started))
 		snprintf(server->complaint, sizeof(server->complaint), "%s", message);
 	log_event(LOG_DEBUG, "civetweb", log_string("text", message));
 	return 1;
@@ -326,17 +329,17 @@ static bool context_start(struct server *server, const char *listen_at)
 {
 	char threads[16], head_bytes[16], read_ms[16], idle_ms[16];
 	const char *options[] = {"listening_ports", listen_at, "num_threads", threads, "connection_queue",
-		CONNECTION_QUEUE, "listen_backlog", LISTEN_BACKLOG, "max_request_size", head_bytes, "tcp_nodelay", "1",
-		"enable_keep_alive", "yes", "request_timeout_ms", read_ms, "keep_alive_timeout_ms", idle_ms, "decode_url",
-		"no", "decode_query_string", "no", NULL};
+	        CONNECTION_QUEUE, "listen_backlog", LISTEN_BACKLOG, "max_request_size", head_bytes, "tcp_nodelay", "1",
+	        "enable_keep_alive", "yes", "request_timeout_ms", read_ms, "keep_alive_timeout_ms", idle_ms,
+	        "decode_url", "no", "decode_query_string", "no", NULL};
 	struct mg_callbacks callbacks = {.begin_request = begin_request,
-		.http_error = http_error,
-		.init_connection = init_connection,
-		.connection_close = connection_close,
-		.log_message = log_message,
-		.init_thread = init_thread,
-		.exit_thread = exit_thread,
-		.external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};
+	        .http_error = http_error,
+	        .init_connection = init_connection,
+	        .connection_close = connection_close,
+	        .log_message = log_message,
+	        .init_thread = init_thread,
+	        .exit_thread = exit_thread,
+	        .external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};
 	struct mg_init_data init = {.callbacks = &callbacks, .user_data = server, .configuration_options = options};
 
 	snprintf(threads, sizeof(threads), "%d", server->guard.threads);
@@ -345,6 +348,7 @@ static bool context_start(struct server *server, const char *listen_at)
 	snprintf(read_ms, sizeof(read_ms), "%d", REQUEST_READ_MS * 2);
 	snprintf(idle_ms, sizeof(idle_ms), "%d", KEEP_ALIVE_IDLE_MS + REQUEST_READ_MS * 2);
 	server->context = mg_start2(&init, NULL);
+	atomic_store(&server->has_started, server->context != NULL);
 	return server->context != NULL;
 }
 
@@ -357,9 +361,11 @@ static bool tls_start(struct server *server, struct problem *problem)
 		return true;
 	if (!library_has_tls)
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
-			"HTTPS is not possible with this system's CivetWeb; leave out the certificate and put a proxy in front.");
+		        "HTTPS is not possible with this system's CivetWeb; leave out the certificate and put a proxy "
+		        "in front.");
 	if (key == NULL || *key == '\0')
-		return problem_set(problem, PROBLEM_VALIDATION_FAILED, "A TLS certificate is given without its private key.");
+		return problem_set(
+		        problem, PROBLEM_VALIDATION_FAILED, "A TLS certificate is given without its private key.");
 	return tls_context_new(options->tls_cert_file, key, &server->tls, problem);
 }
 
@@ -369,7 +375,7 @@ static bool listen_start(struct server *server, struct problem *problem)
 	struct mg_server_port port = {0};
 
 	if (!tls_start(server, problem) ||
-		!address_resolve(server->options.address, server->tls != NULL, listen_at, problem))
+	        !address_resolve(server->options.address, server->tls != NULL, listen_at, problem))
 		return false;
 	if (!context_start(server, listen_at))
 		return address_explain(server->options.address, listen_at, server->complaint, problem);

@@ -8,33 +8,36 @@
 #include "../base/secret.h"
 #include "identify.h"
 
+/* What the lines before a body come to; more of them make the text grow. */
+#define HEAD_BYTES_USUAL 640
+
 /* Reason phrases are for people who read a trace; clients look at the number. */
 static const struct {
 	int status;
 	const char *word;
 	const char *reason;
 } STATUSES[] = {
-	{200, "200", "OK"},
-	{201, "201", "Created"},
-	{202, "202", "Accepted"},
-	{204, "204", "No Content"},
-	{302, "302", "Found"},
-	{303, "303", "See Other"},
-	{304, "304", "Not Modified"},
-	{400, "400", "Bad Request"},
-	{401, "401", "Unauthorized"},
-	{403, "403", "Forbidden"},
-	{404, "404", "Not Found"},
-	{405, "405", "Method Not Allowed"},
-	{409, "409", "Conflict"},
-	{413, "413", "Content Too Large"},
-	{415, "415", "Unsupported Media Type"},
-	{429, "429", "Too Many Requests"},
-	{431, "431", "Request Header Fields Too Large"},
-	{500, "500", "Internal Server Error"},
-	{502, "502", "Bad Gateway"},
-	{503, "503", "Service Unavailable"},
-	{504, "504", "Gateway Timeout"},
+        {200, "200", "OK"},
+        {201, "201", "Created"},
+        {202, "202", "Accepted"},
+        {204, "204", "No Content"},
+        {302, "302", "Found"},
+        {303, "303", "See Other"},
+        {304, "304", "Not Modified"},
+        {400, "400", "Bad Request"},
+        {401, "401", "Unauthorized"},
+        {403, "403", "Forbidden"},
+        {404, "404", "Not Found"},
+        {405, "405", "Method Not Allowed"},
+        {409, "409", "Conflict"},
+        {413, "413", "Content Too Large"},
+        {415, "415", "Unsupported Media Type"},
+        {429, "429", "Too Many Requests"},
+        {431, "431", "Request Header Fields Too Large"},
+        {500, "500", "Internal Server Error"},
+        {502, "502", "Bad Gateway"},
+        {503, "503", "Service Unavailable"},
+        {504, "504", "Gateway Timeout"},
 };
 
 static const char *status_reason(int status)
@@ -101,16 +104,16 @@ static void fill_request(struct exchange *exchange)
 	struct request *request = &exchange->request;
 
 	*request = (struct request){
-		.service = service,
-		.arena = exchange->arena,
-		.id = request_id_of(exchange->arena, head),
-		.method = head->method,
-		.path = "",
-		.query = head->query,
-		.body = "",
-		.cookie = head_value(head, "Cookie"),
-		.wants_html = accepts_html_best(head_value(head, "Accept")),
-		.is_https = head->is_https,
+	        .service = service,
+	        .arena = exchange->arena,
+	        .id = request_id_of(exchange->arena, head),
+	        .method = head->method,
+	        .path = "",
+	        .query = head->query,
+	        .body = "",
+	        .cookie = head_value(head, "Cookie"),
+	        .wants_html = accepts_html_best(head_value(head, "Accept")),
+	        .is_https = head->is_https,
 	};
 	/* A proxy in front may end TLS; the access URL says what the browser sees. */
 	if (service != NULL && service->access_url != NULL && strncmp(service->access_url, "https://", 8) == 0)
@@ -143,9 +146,9 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 
 	if (has_body(exchange) && !content_type_is_json(head_value(exchange->head, "Content-Type")))
 		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-			"The body must be sent with Content-Type: application/json.");
+		        "The body must be sent with Content-Type: application/json.");
 	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
-		    problem)) {
+	            problem)) {
 		exchange->close = true;
 		return false;
 	}
@@ -173,7 +176,7 @@ static bool call_handler(struct exchange *exchange, struct problem *problem)
 	SCOPED(release_tree) struct json *root = NULL;
 	bool done;
 	bool has_come = exchange->route->body == ROUTE_JSON_BODY ? read_json(exchange, &root, problem)
-								 : skip_body(exchange, problem);
+	                                                         : skip_body(exchange, problem);
 
 	exchange->source.finish(exchange->source.connection);
 	if (!has_come)
@@ -189,7 +192,7 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 	const char *allow = NULL;
 
 	if (!framing_check(exchange->head, &exchange->framing, problem) ||
-		!framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
+	        !framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
 		exchange->close = true;
 		return false;
 	}
@@ -239,20 +242,28 @@ void exchange_run(struct exchange *exchange)
 		exchange->close = true;
 }
 
+static void print_field(struct text *text, const char *name, const char *value)
+{
+	text_add(text, name);
+	text_add(text, ": ");
+	text_add(text, value);
+	text_add(text, "\r\n");
+}
+
 static void print_head(struct text *text, const struct reply *reply, const char *request_id)
 {
 	bool may_have_body = reply->status != 204 && reply->status != 304;
 
 	text_addf(text, "HTTP/1.1 %d %s\r\n", reply->status, status_reason(reply->status));
 	if (reply->content_type != NULL && may_have_body)
-		text_addf(text, "Content-Type: %s\r\n", reply->content_type);
+		print_field(text, "Content-Type", reply->content_type);
 	if (may_have_body)
 		text_addf(text, "Content-Length: %zu\r\n", reply->body_size);
 	text_add(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	if (request_id != NULL)
-		text_addf(text, "X-Request-Id: %s\r\n", request_id);
+		print_field(text, "X-Request-Id", request_id);
 	for (size_t i = 0; i < reply->header_count; i++)
-		text_addf(text, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+		print_field(text, reply->headers[i].name, reply->headers[i].value);
 }
 
 static void print_body(struct text *text, const struct reply *reply, bool close)
@@ -262,9 +273,17 @@ static void print_body(struct text *text, const struct reply *reply, bool close)
 		text_add_bytes(text, reply->body, reply->body_size);
 }
 
+/* Room for the whole answer at once: a text that grows piece by piece would copy a large body several times. */
+static struct text text_for(struct arena *arena, const struct reply *reply)
+{
+	size_t capacity = HEAD_BYTES_USUAL + reply->body_size;
+
+	return (struct text){.arena = arena, .bytes = arena_alloc(arena, capacity + 1), .capacity = capacity};
+}
+
 struct text exchange_print(const struct exchange *exchange)
 {
-	struct text text = text_in(exchange->arena);
+	struct text text = text_for(exchange->arena, &exchange->reply);
 	struct reply reply = exchange->reply;
 
 	print_head(&text, &reply, exchange->request.id);

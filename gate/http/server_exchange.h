@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request and its answer, from a head that was read to the bytes to write, in the order of contract section 4: framing,
- * route, caller, body, handler. Knows no HTTP library: the body comes through a function. */
+/* One request and its answer, from a head that was read to the bytes to write, in the order of contract section 4:
+ * framing, route, caller, body, handler. Knows no HTTP library: the body comes through a function. */
 #ifndef HTTP_SERVER_EXCHANGE_H
 #define HTTP_SERVER_EXCHANGE_H
 
@@ -14,16 +14,16 @@ struct exchange {
 	/* Given. */
 	const struct route *routes;
 	size_t route_count;
-	const struct service *service;	/* NULL: not serving yet, or no longer */
+	const struct service *service; /* NULL: not serving yet, or no longer */
 	struct arena *arena;
 	const struct request_head *head;
 	struct body_source source;
-	bool close;			/* no further request on this connection */
+	bool close; /* no further request on this connection */
 
 	/* Found out. */
 	struct request request;
 	struct body_framing framing;
-	const struct route *route;	/* NULL: none fits */
+	const struct route *route; /* NULL: none fits */
 	struct reply reply;
 	bool has_unread_body;
 };

@@ -20,12 +20,14 @@ struct body_source {
 /* Bodies up to this size that nobody wants are read over, so that the connection can be kept. */
 #define BODY_IGNORED_BYTES_MAX 65536
 
-/* Reads the whole body into the arena, NUL-terminated. PROBLEM_BODY_TOO_LARGE beyond BODY_BYTES_MAX (before reading where
- * the length is given), PROBLEM_BAD_REQUEST where it ends too soon. After a failure the connection must be closed. */
+/* Reads the whole body into the arena, NUL-terminated. PROBLEM_BODY_TOO_LARGE beyond BODY_BYTES_MAX (before reading
+ * where the length is given), PROBLEM_BAD_REQUEST where it ends too soon. After a failure the connection must be
+ * closed. */
 MUST_CHECK bool body_read(const struct body_source *source, const struct body_framing *framing, struct arena *arena,
-	const char **ret_body, size_t *ret_size, struct problem *problem);
+        const char **ret_body, size_t *ret_size, struct problem *problem);
 
-/* Reads over a body that nobody wants; false where it is too large or does not come, and the connection must be closed. */
+/* Reads over a body that nobody wants; false where it is too large or does not come, and the connection must be closed.
+ */
 bool body_skip(const struct body_source *source, const struct body_framing *framing);
 
 /* Whether a Content-Type names JSON: application/json, with or without parameters. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The deadlines of clients, applied inside poll(2) as CivetWeb calls it. ppoll does the waiting here: it is another symbol
- * of the C library, so no lookup of the hidden one is needed. */
+/* The deadlines of clients, applied inside poll(2) as CivetWeb calls it. ppoll does the waiting here: it is another
+ * symbol of the C library, so no lookup of the hidden one is needed. */
 
 /* The fortified header would define poll inline, which this file defines for real. */
 #undef _FORTIFY_SOURCE
 #include "server_slow.h"
 
-#include <netinet/in.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -17,18 +17,18 @@
 #include "../base/metrics.h"
 #include "bounds.h"
 
-/* full: what a phase may take while at least half of the workers are free. least: what it may take when none is; a head or
- * a body that is on its way arrives within a round trip or two, and a connection between two requests of a busy client is
- * idle for less. In between the limit shrinks in proportion. */
+/* full: what a phase may take while at least half of the workers are free. least: what it may take when none is; a head
+ * or a body that is on its way arrives within a round trip or two, and a connection between two requests of a busy
+ * client is idle for less. In between the limit shrinks in proportion. */
 static const struct {
 	int64_t full_ms;
 	int64_t least_ms;
 } LIMITS[SLOW_PHASE_COUNT] = {
-	[SLOW_HANDSHAKE] = {REQUEST_READ_MS, 250},
-	[SLOW_HEAD] = {REQUEST_READ_MS, 250},
-	[SLOW_IDLE] = {KEEP_ALIVE_IDLE_MS, 100},
-	[SLOW_BODY] = {REQUEST_READ_MS, 250},
-	[SLOW_WRITE] = {REQUEST_READ_MS, 250},
+        [SLOW_HANDSHAKE] = {REQUEST_READ_MS, 250},
+        [SLOW_HEAD] = {REQUEST_READ_MS, 250},
+        [SLOW_IDLE] = {KEEP_ALIVE_IDLE_MS, 100},
+        [SLOW_BODY] = {REQUEST_READ_MS, 250},
+        [SLOW_WRITE] = {REQUEST_READ_MS, 250},
 };
 
 /* How often a wait looks again at how many workers are free. */
@@ -163,7 +163,8 @@ __attribute__((noinline)) static int wait_for_client(struct slow_worker *worker,
 }
 
 /* The accepting thread looks at its stop flag between two polls; being woken spares the rest of its two seconds. */
-__attribute__((noinline)) static int wait_for_connection(const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+__attribute__((noinline)) static int wait_for_connection(
+        const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	struct slow_guard *guard = worker->guard;
 	struct pollfd both[2] = {*fd, {.fd = guard->wake_fd, .events = POLLIN}};

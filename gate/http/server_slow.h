@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bounds how long a client may keep a worker waiting. CivetWeb gives every connection a worker and bounds only a head,
- * with a fixed time; a few clients that send a byte a second would hold them all. Every wait of CivetWeb for a client is
- * a poll(2) on the worker's own thread, so poll is defined here, in front of the C library's: on workers that wait for a
- * client it applies a deadline for the whole phase, which shrinks as workers get scarce; on all other threads, and on
- * workers that run a handler, it is the C library's. No thread closes another one's socket, so there is no race. */
+ * with a fixed time; a few clients that send a byte a second would hold them all. Every wait of CivetWeb for a client
+ * is a poll(2) on the worker's own thread, so poll is defined here, in front of the C library's: on workers that wait
+ * for a client it applies a deadline for the whole phase, which shrinks as workers get scarce; on all other threads,
+ * and on workers that run a handler, it is the C library's. No thread closes another one's socket, so there is no race.
+ */
 #ifndef HTTP_SERVER_SLOW_H
 #define HTTP_SERVER_SLOW_H
 
@@ -13,12 +14,12 @@
 
 /* What a worker does. */
 enum slow_phase {
-	SLOW_FREE,	/* waits for a connection, or shakes hands for TLS */
+	SLOW_FREE, /* waits for a connection, or shakes hands for TLS */
 	SLOW_HANDSHAKE,
 	SLOW_HEAD,
-	SLOW_IDLE,	/* a kept-alive connection between two requests */
+	SLOW_IDLE, /* a kept-alive connection between two requests */
 	SLOW_BODY,
-	SLOW_BUSY,	/* a handler runs: not waiting for the client */
+	SLOW_BUSY, /* a handler runs: not waiting for the client */
 	SLOW_WRITE,
 	SLOW_PHASE_COUNT,
 };
@@ -26,23 +27,23 @@ enum slow_phase {
 /* One a server, shared by its workers. */
 struct slow_guard {
 	int threads;
-	int wake_fd;		/* an eventfd that becomes readable when the server drains or stops */
-	atomic_int occupied;	/* workers that have a connection */
-	atomic_bool draining;	/* idle connections are closed at once */
-	atomic_bool stopping;	/* every wait ends at once */
+	int wake_fd;          /* an eventfd that becomes readable when the server drains or stops */
+	atomic_int occupied;  /* workers that have a connection */
+	atomic_bool draining; /* idle connections are closed at once */
+	atomic_bool stopping; /* every wait ends at once */
 };
 
 /* One a worker, used by its thread only. */
 struct slow_worker {
 	struct slow_guard *guard;
 	enum slow_phase phase;
-	int64_t since_us;		/* of the phase, monotonic */
-	int64_t connected_us;		/* of the connection */
-	int fd;				/* of the connection, once it was waited for; else -1 */
-	int request_count;		/* begun on this connection */
-	bool has_waited;		/* in this phase */
-	bool timed_out;			/* the connection was given up */
-	bool is_listener;		/* the thread that accepts */
+	int64_t since_us;     /* of the phase, monotonic */
+	int64_t connected_us; /* of the connection */
+	int fd;               /* of the connection, once it was waited for; else -1 */
+	int request_count;    /* begun on this connection */
+	bool has_waited;      /* in this phase */
+	bool timed_out;       /* the connection was given up */
+	bool is_listener;     /* the thread that accepts */
 };
 
 /* Ties worker to the calling thread; NULL unties. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificate and the rules of TLS, and the two symbols that let Debian's CivetWeb find OpenSSL 3 (server_tls.h). */
+/* The certificate and the rules of TLS, and the two symbols that let Debian's CivetWeb find OpenSSL 3 (server_tls.h).
+ */
 #include "server_tls.h"
 
 #include <dlfcn.h>
@@ -7,11 +8,11 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-/* Mozilla's "intermediate" list, RFC 9325 section 4.2: forward secrecy and authenticated encryption. TLS 1.3 has its own,
- * which needs no choosing. */
+/* Mozilla's "intermediate" list, RFC 9325 section 4.2: forward secrecy and authenticated encryption. TLS 1.3 has its
+ * own, which needs no choosing. */
 static const char CIPHERS[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-			      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-			      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+                              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
 /* OpenSSL 3 made the old name a macro; CivetWeb asks for it as a symbol. */
 #undef SSL_get_peer_certificate
@@ -49,7 +50,8 @@ static bool refuse(struct problem *problem, const char *what, const char *file)
 	unsigned long error = ERR_peek_error();
 	const char *reason = ERR_SYSTEM_ERROR(error) ? "it cannot be read" : ERR_reason_error_string(error);
 
-	problem_set(problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s.", what, file, reason != NULL ? reason : "not usable");
+	problem_set(
+	        problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s.", what, file, reason != NULL ? reason : "not usable");
 	ERR_clear_error();
 	return false;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every handler may use; made at start, constant while requests run. */
+/* What every handler may use; made at start, constant while requests run but for `draining`. */
 #ifndef HTTP_SERVICE_H
 #define HTTP_SERVICE_H
+
+#include <stdatomic.h>
 
 #include "../base/config.h"
 #include "../link/engine.h"
@@ -15,6 +17,7 @@ struct service {
 	struct engine *engine;
 	struct identity_cache *identities;
 	const char *access_url;
+	atomic_bool draining;	/* SIGTERM came: /readyz says so, while what is in flight is answered */
 };
 
 #endif

@@ -92,7 +92,7 @@ struct http_request credentials_request(const struct provider *provider, const s
 		.provider_id = provider->id,
 		.method = "POST",
 		.url = url,
-		.body_bytes_max = PROVIDER_BODY_BYTES_MAX,
+		.body_bytes_max = (size_t)PROVIDER_BODY_BYTES_MAX,
 	};
 
 	text_add(&body, form);

@@ -93,7 +93,7 @@ static struct http_answer fetch(
 		.url = url,
 		.header_count = 1,
 		.headers = {{"Accept", {accept, sizeof(accept) - 1}}},
-		.body_bytes_max = PROVIDER_BODY_BYTES_MAX,
+		.body_bytes_max = (size_t)PROVIDER_BODY_BYTES_MAX,
 		.follow_same_host = true,
 		.deadline = deadline_in_ms(PROVIDER_REQUEST_MS),
 	};
@@ -140,7 +140,7 @@ static bool read_document(struct discovery *discovery, const struct provider *pr
 static bool fetch_document(
 	struct engine *engine, struct discovery *discovery, const struct provider *provider, struct problem *problem)
 {
-	SCOPED(arena_release) struct arena *arena = arena_new((size_t)4 * PROVIDER_BODY_BYTES_MAX);
+	SCOPED(arena_release) struct arena *arena = arena_new(4 * (size_t)PROVIDER_BODY_BYTES_MAX);
 	SCOPED(json_release) struct json *document = NULL;
 	struct problem ignored;
 	struct http_answer answer = fetch(engine, provider, openid_url(provider->issuer, arena), arena);

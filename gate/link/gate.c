@@ -173,7 +173,7 @@ static void settle_all(struct evaluation *evaluation)
 	waiter_free(scope->waiter);
 }
 
-/* --- noting confirmations ---------------------------------------------------------------------------------------- */
+/* --- noting verdicts ---------------------------------------------------------------------------------------- */
 
 static bool is_worth_noting(const struct settling *settling)
 {
@@ -182,19 +182,35 @@ static bool is_worth_noting(const struct settling *settling)
 	return clock_now_ms() - settling->facts.last_valid_at_ms >= settling->note_use_ms / NOTE_AGAIN_DIVISOR;
 }
 
-/* Best effort: without the note the provider is asked once more. */
-static void note_confirmations(const struct evaluation *evaluation)
+/* What was confirmed once must not pass as last known good, or as young, after the provider said no. */
+static bool is_worth_forgetting(const struct settling *settling)
+{
+	return settling->reason == REASON_TOKEN_REVOKED && settling->facts.last_valid_at_ms != 0;
+}
+
+static bool note_verdict(const struct settle_scope *scope, const struct settling *settling, struct problem *problem)
+{
+	struct store *store = scope->engine->store;
+	const char *provider_id = settling->provider->id;
+
+	if (is_worth_forgetting(settling))
+		return link_note_rejected(store, scope->owner_id, provider_id, settling->link.generation, problem);
+	if (is_worth_noting(settling))
+		return link_note_valid(
+			store, scope->owner_id, provider_id, settling->link.generation, settling->account, problem);
+	return true;
+}
+
+/* Best effort: without a confirmation's note the provider is asked once more. */
+static void note_verdicts(const struct evaluation *evaluation)
 {
 	struct problem problem;
 
 	for (size_t i = 0; i < evaluation->settling_count; i++) {
 		const struct settling *settling = &evaluation->settlings[i];
 
-		if (!is_worth_noting(settling))
-			continue;
-		if (!link_note_valid(evaluation->scope.engine->store, evaluation->scope.owner_id,
-			    settling->provider->id, settling->link.generation, settling->account, &problem))
-			log_event(LOG_WARN, "confirmation not noted", log_string("provider", settling->provider->id),
+		if (!note_verdict(&evaluation->scope, settling, &problem))
+			log_event(LOG_WARN, "verdict not noted", log_string("provider", settling->provider->id),
 				log_string("problem", problem.message));
 	}
 }
@@ -289,7 +305,7 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 	fill_evaluation(&evaluation, ret_answer);
 	settle_all(&evaluation);
 	decide_answer(&evaluation, ret_answer);
-	note_confirmations(&evaluation);
+	note_verdicts(&evaluation);
 	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
 	count_answer(question, ret_answer);
 	return true;

@@ -22,7 +22,7 @@ static void *allocate(size_t size)
 	void *memory = calloc(1, size);
 
 	if (memory == NULL) {
-		fputs("gatehouse: out of memory for a request to a provider\n", stderr);
+		(void)fputs("gatehouse: out of memory for a request to a provider\n", stderr);
 		abort();
 	}
 	return memory;
@@ -330,7 +330,7 @@ struct http_answer http_client_ask(struct http_client *client, const struct http
 {
 	struct waiter *waiter = waiter_new();
 	struct http_call *call = http_call_start(client, request, waiter, 0);
-	struct deadline deadline = {.at_us = request->deadline.at_us + ASK_GRACE_MS * 1000};
+	struct deadline deadline = {.at_us = request->deadline.at_us + INT64_C(1000) * ASK_GRACE_MS};
 	struct http_answer answer = unanswered(TRANSPORT_AMBIGUOUS, "the deadline passed", 0);
 
 	if (http_waiter_next(waiter, deadline) != NULL)

@@ -20,6 +20,8 @@
 /* The thread looks around at least so often, also when nobody wakes it. */
 #define SLEEP_MS_MAX 10000
 
+static const char too_late[] = "too many requests to this provider were before it";
+
 struct call_list {
 	struct http_call *first, *last;
 };
@@ -169,7 +171,9 @@ static void call_begin(struct http_client *client, struct lane *lane, struct htt
 	lane->running_count++;
 	metrics_add(METRIC_PROVIDER_IN_FLIGHT, (struct metric_labels){{call->provider_id, NULL, NULL}}, 1);
 	call->begun_us = clock_monotonic_us();
-	if (!wire_begin(client->wire, call))
+	if (deadline_left_ms(call->deadline) == 0)
+		call_fail(client, call, TRANSPORT_NOT_SENT, too_late);
+	else if (!wire_begin(client->wire, call))
 		call_fail(client, call, TRANSPORT_NOT_SENT, "the request is not lawful");
 }
 
@@ -203,8 +207,7 @@ static void lane_expire(struct http_client *client, struct lane *lane)
 		struct http_call *next = call->next;
 
 		if (deadline_passed(call->deadline))
-			call_fail(
-				client, call, TRANSPORT_NOT_SENT, "too many requests to this provider were before it");
+			call_fail(client, call, TRANSPORT_NOT_SENT, too_late);
 		else if (call->deadline.at_us < client->next_expiry_us)
 			client->next_expiry_us = call->deadline.at_us;
 		call = next;
@@ -354,7 +357,7 @@ static void start_thread(struct http_client *client)
 	int outcome = pthread_create(&client->thread, NULL, loop_run, client);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (outcome != 0) {
-		fputs("gatehouse: cannot start the thread that asks providers\n", stderr);
+		(void)fputs("gatehouse: cannot start the thread that asks providers\n", stderr);
 		abort();
 	}
 	(void)pthread_setname_np(client->thread, "providers");
@@ -365,7 +368,7 @@ struct http_client *http_client_new(void)
 	struct http_client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL) {
-		fputs("gatehouse: out of memory\n", stderr);
+		(void)fputs("gatehouse: out of memory\n", stderr);
 		abort();
 	}
 	client->wire = wire_new();

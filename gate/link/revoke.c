@@ -54,7 +54,7 @@ static struct http_request github_request(
 			{"Content-Type", secret_of("application/json")},
 			{"Authorization", credentials_basic(provider, secret, arena)}},
 		.body = secret_of(json_print(body, arena)),
-		.body_bytes_max = PROVIDER_BODY_BYTES_MAX,
+		.body_bytes_max = (size_t)PROVIDER_BODY_BYTES_MAX,
 	};
 }
 

@@ -40,14 +40,17 @@ struct token_fields {
 
 static const char *member_text(const struct json *object, const char *name, struct arena *arena)
 {
-	const struct json *member = json_member(object, name);
+	return arena_copy(arena, json_string(json_member(object, name)));
+}
+
+/* expires_in is a number (RFC 6749 section 5.1) that some providers send as text. */
+static const char *member_number(const struct json *object, const char *name, struct arena *arena)
+{
 	int64_t number = 0;
 
-	if (json_string(member) != NULL)
-		return arena_copy(arena, json_string(member));
-	if (json_integer(member, &number))
+	if (json_integer(json_member(object, name), &number))
 		return arena_printf(arena, "%lld", (long long)number);
-	return NULL;
+	return member_text(object, name, arena);
 }
 
 static bool has_text(const char *text)
@@ -84,7 +87,7 @@ static void read_token_members(const struct json *object, struct token_fields *f
 	fields->access_token = member_text(object, "access_token", arena);
 	fields->refresh_token = member_text(object, "refresh_token", arena);
 	fields->token_type = member_text(object, "token_type", arena);
-	fields->expires_in = member_text(object, "expires_in", arena);
+	fields->expires_in = member_number(object, "expires_in", arena);
 }
 
 /* An app that asks for the user's scopes only gets no token of its own: the user's is the one. */
@@ -182,7 +185,7 @@ static const char *why_unusable(const struct provider *provider, const struct to
 {
 	if (!is_known_type(provider, fields->token_type))
 		return "it is no bearer token (RFC 6749 section 7.1)";
-	if (!is_token_text(fields->access_token))
+	if (fields->access_token == NULL || !is_token_text(fields->access_token))
 		return "it is too long or not made of visible ASCII";
 	if (fields->refresh_token != NULL && !is_token_text(fields->refresh_token))
 		return "its refresh token is too long or not made of visible ASCII";
@@ -209,10 +212,11 @@ static struct secret as_secret(const char *text)
 	return has_text(text) ? (struct secret){.text = text, .size = strlen(text)} : (struct secret){.text = NULL};
 }
 
-/* A provider's error word is shown only where it looks like one (RFC 6749 section 5.2 allows more, nobody uses it). */
+/* A provider's error word is shown only where it looks like one: RFC 6749 section 5.2 allows more, nobody uses it, and
+ * what a token is made of must not pass for a word. */
 static void show_error(const char *error, char ret_shown[OAUTH_ERROR_BYTES_MAX + 1])
 {
-	static const char lawful[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	static const char lawful[] = "abcdefghijklmnopqrstuvwxyz_";
 	size_t size = strlen(error);
 
 	if (size > OAUTH_ERROR_BYTES_MAX || strspn(error, lawful) != size)

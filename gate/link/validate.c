@@ -24,7 +24,7 @@ static struct http_request bearer_request(
 		.url = url,
 		.header_count = 2,
 		.headers = {{"Authorization", {bearer, strlen(bearer)}}, {"Accept", {accept, sizeof(accept) - 1}}},
-		.body_bytes_max = PROVIDER_BODY_BYTES_MAX,
+		.body_bytes_max = (size_t)PROVIDER_BODY_BYTES_MAX,
 		.follow_same_host = true,
 		.transfer_ms = PROVIDER_REQUEST_MS,
 	};

@@ -227,18 +227,25 @@ static bool sync_folder(const char *path)
 	return close(fd) == 0 && synced;
 }
 
+/* Takes away what interrupted attempts have left. */
+static void sweep(const struct cluster *cluster)
+{
+	glob_t old;
+	if (glob(arena_printf(cluster->arena, "%s/postgres.new-*", cluster->state_dir), 0, NULL, &old) != 0)
+		return;
+	for (size_t i = 0; i < old.gl_pathc; i++)
+		(void)cluster_remove_tree(old.gl_pathv[i]);
+	globfree(&old);
+}
+
 /* Made beside its place and renamed when it is whole (initdb has synced it by then), so that what stands in its place is
- * never half a cluster. The name is new each time: an initdb whose parent was killed may still be writing to the last. */
+ * never half a cluster. The name is new each time: the initdb of a killed parent takes a moment to die, and what it still
+ * writes is swept away when ours is done. */
 bool cluster_init(struct cluster *cluster, struct problem *problem)
 {
+	sweep(cluster);
 	if (access(cluster->data_dir, F_OK) == 0)
 		return true;
-	glob_t old;
-	if (glob(arena_printf(cluster->arena, "%s/postgres.new-*", cluster->state_dir), 0, NULL, &old) == 0) {
-		for (size_t i = 0; i < old.gl_pathc; i++)
-			(void)cluster_remove_tree(old.gl_pathv[i]);
-		globfree(&old);
-	}
 	char *folder = arena_printf(cluster->arena, "%s/postgres.new-XXXXXX", cluster->state_dir);
 	if (mkdtemp(folder) == NULL || !cluster_make_folder(cluster, folder))
 		return refuse_init(cluster, strerrordesc_np(errno), problem);
@@ -249,6 +256,7 @@ bool cluster_init(struct cluster *cluster, struct problem *problem)
 	}
 	if (rename(folder, cluster->data_dir) != 0 || !sync_folder(cluster->state_dir))
 		return refuse_init(cluster, strerrordesc_np(errno), problem);
+	sweep(cluster);
 	return true;
 }
 

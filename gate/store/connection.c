@@ -46,6 +46,13 @@ static bool refuses_options(const PGconn *pg)
 	return strstr(PQerrorMessage(pg), "unsupported startup parameter") != NULL;
 }
 
+/* libpq would write the server's warnings to stderr, between the lines of our log. */
+static void drop_notice(void *argument, const char *message)
+{
+	(void)argument;
+	(void)message;
+}
+
 struct connection *connection_open(struct connection_plan *plan, char *ret_why, size_t why_size)
 {
 	PGconn *pg = connect_with(plan->url, plan->options_refused ? NULL : SESSION_OPTIONS);
@@ -60,6 +67,7 @@ struct connection *connection_open(struct connection_plan *plan, char *ret_why, 
 		PQfinish(pg);
 		return NULL;
 	}
+	(void)PQsetNoticeProcessor(pg, drop_notice, NULL);
 	connection->pg = pg;
 	connection->prepare = plan->prepare;
 	connection->cancels = plan->options_refused;
@@ -129,7 +137,7 @@ static void give_up(const struct connection *connection)
 	PQfreeCancel(cancel);
 }
 
-static void await_outcome(struct connection *connection, int64_t timeout_ms, struct outcome *ret_outcome)
+static void await_answer(struct connection *connection, int64_t timeout_ms, struct answer *ret_answer)
 {
 	struct deadline deadline = deadline_in_ms(timeout_ms);
 	PGresult *kept = NULL;
@@ -138,39 +146,39 @@ static void await_outcome(struct connection *connection, int64_t timeout_ms, str
 		if (!await_input(connection->pg, deadline)) {
 			if (deadline_passed(deadline))
 				give_up(connection);
-			ret_outcome->lost = true;
+			ret_answer->lost = true;
 			break;
 		}
 		PGresult *next = PQgetResult(connection->pg);
 		if (next == NULL)
 			break;
 		if (first)
-			ret_outcome->not_begun = was_ended_before(next);
+			ret_answer->not_begun = was_ended_before(next);
 		first = false;
 		kept = keep_one(kept, next);
 	}
-	ret_outcome->result = kept;
-	ret_outcome->lost = ret_outcome->lost || PQstatus(connection->pg) != CONNECTION_OK;
+	ret_answer->result = kept;
+	ret_answer->lost = ret_answer->lost || PQstatus(connection->pg) != CONNECTION_OK;
 }
 
 /* A statement is prepared when a connection first meets it. */
-static bool prepare_once(struct connection *connection, enum query query, struct outcome *ret_outcome)
+static bool prepare_once(struct connection *connection, enum query query, struct answer *ret_answer)
 {
 	if (connection->prepared[query])
 		return true;
 	const struct statement *statement = statement_of(query);
 	if (!PQsendPrepare(connection->pg, statement->name, statement->text, 0, NULL)) {
-		*ret_outcome = (struct outcome){.lost = true, .not_begun = true};
+		*ret_answer = (struct answer){.lost = true, .not_begun = true};
 		return false;
 	}
-	await_outcome(connection, ANSWER_TIMEOUT_MS, ret_outcome);
-	connection->prepared[query] = outcome_is_done(ret_outcome);
+	await_answer(connection, ANSWER_TIMEOUT_MS, ret_answer);
+	connection->prepared[query] = answer_is_done(ret_answer);
 	if (!connection->prepared[query]) {
-		ret_outcome->not_begun = true;
+		ret_answer->not_begun = true;
 		return false;
 	}
-	PQclear(ret_outcome->result);
-	*ret_outcome = (struct outcome){0};
+	PQclear(ret_answer->result);
+	*ret_answer = (struct answer){0};
 	return true;
 }
 
@@ -184,30 +192,30 @@ static int send_call(struct connection *connection, const struct call *call)
 		call->formats, /* resultFormat= */ 1);
 }
 
-void connection_run(struct connection *connection, const struct call *call, struct outcome *ret_outcome)
+void connection_run(struct connection *connection, const struct call *call, struct answer *ret_answer)
 {
-	*ret_outcome = (struct outcome){0};
-	if (connection->prepare && !prepare_once(connection, call->query, ret_outcome))
+	*ret_answer = (struct answer){0};
+	if (connection->prepare && !prepare_once(connection, call->query, ret_answer))
 		return;
 	if (!send_call(connection, call)) {
-		ret_outcome->lost = true;
+		ret_answer->lost = true;
 		return;
 	}
-	await_outcome(connection, connection->cancels ? STATEMENT_TIMEOUT_MS : ANSWER_TIMEOUT_MS, ret_outcome);
+	await_answer(connection, connection->cancels ? STATEMENT_TIMEOUT_MS : ANSWER_TIMEOUT_MS, ret_answer);
 }
 
-void connection_run_script(struct connection *connection, const char *script, struct outcome *ret_outcome)
+void connection_run_script(struct connection *connection, const char *script, struct answer *ret_answer)
 {
-	*ret_outcome = (struct outcome){.result = PQexec(connection->pg, script)};
-	ret_outcome->lost = PQstatus(connection->pg) != CONNECTION_OK;
+	*ret_answer = (struct answer){.result = PQexec(connection->pg, script)};
+	ret_answer->lost = PQstatus(connection->pg) != CONNECTION_OK;
 }
 
-const char *outcome_sqlstate(const struct outcome *outcome)
+const char *answer_sqlstate(const struct answer *answer)
 {
-	return outcome->result == NULL ? NULL : PQresultErrorField(outcome->result, PG_DIAG_SQLSTATE);
+	return answer->result == NULL ? NULL : PQresultErrorField(answer->result, PG_DIAG_SQLSTATE);
 }
 
-bool outcome_is_done(const struct outcome *outcome)
+bool answer_is_done(const struct answer *answer)
 {
-	return outcome->result != NULL && !outcome->lost && !is_failure(outcome->result);
+	return answer->result != NULL && !answer->lost && !is_failure(answer->result);
 }

@@ -26,7 +26,7 @@ struct connection {
 };
 
 /* How one statement ended. result may be NULL where the connection was lost. */
-struct outcome {
+struct answer {
 	PGresult *result;
 	bool lost;	 /* the connection is of no more use */
 	bool not_begun; /* it is certain that nothing was done */
@@ -41,14 +41,14 @@ void connection_close(struct connection *connection);
 bool connection_is_stale(const struct connection *connection);
 
 /* Runs a statement with its parameters and waits for its end, also for the commit behind it. */
-void connection_run(struct connection *connection, const struct call *call, struct outcome *ret_outcome);
+void connection_run(struct connection *connection, const struct call *call, struct answer *ret_answer);
 
 /* Runs the statements of a script in the simple protocol, without a limit in time: for migrations. */
-void connection_run_script(struct connection *connection, const char *script, struct outcome *ret_outcome);
+void connection_run_script(struct connection *connection, const char *script, struct answer *ret_answer);
 
 /* The five characters of a failed result, or NULL. */
-const char *outcome_sqlstate(const struct outcome *outcome);
-bool outcome_is_done(const struct outcome *outcome);
+const char *answer_sqlstate(const struct answer *answer);
+bool answer_is_done(const struct answer *answer);
 
 /* The first line of libpq's message. */
 void connection_explain(const PGconn *pg, char *ret_why, size_t why_size);

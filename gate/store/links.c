@@ -136,3 +136,14 @@ bool link_note_valid(struct store *store, const char *owner_id, const char *prov
 	bind_text(&call, account);
 	return store_do(store, &call, problem);
 }
+
+bool link_note_rejected(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,
+	struct problem *problem)
+{
+	struct call call;
+	call_write(&call, QUERY_LINK_NOTE_REJECTED);
+	bind_text(&call, owner_id);
+	bind_text(&call, provider_id);
+	bind_integer(&call, generation);
+	return store_do(store, &call, problem);
+}

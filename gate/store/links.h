@@ -48,6 +48,10 @@ MUST_CHECK bool link_save(struct store *store, const struct link_tokens *tokens,
 MUST_CHECK bool link_note_valid(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,
 	const char *account, struct problem *problem);
 
+/* Forgets the confirmation of exactly this generation, because the provider has said no since. */
+MUST_CHECK bool link_note_rejected(struct store *store, const char *owner_id, const char *provider_id,
+	int64_t generation, struct problem *problem);
+
 /* Removes the link and hands out what it held, so that it can be revoked. */
 MUST_CHECK bool link_delete(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
 	bool *ret_found, struct link *ret_link, struct problem *problem);

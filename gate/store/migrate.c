@@ -50,10 +50,10 @@ static bool read_names(struct connection *connection, struct arena *arena, const
 {
 	struct call call;
 	call_read(&call, QUERY_MIGRATE_RIGHTS);
-	struct outcome outcome;
-	connection_run(connection, &call, &outcome);
-	bool done = outcome_is_done(&outcome);
-	SCOPED(rows_release) struct rows rows = {.result = outcome.result};
+	struct answer answer;
+	connection_run(connection, &call, &answer);
+	bool done = answer_is_done(&answer);
+	SCOPED(rows_release) struct rows rows = {.result = answer.result};
 	if (!done)
 		return false;
 	struct row row = row_at(&rows, 0);
@@ -68,7 +68,7 @@ static bool refuse_rights(struct connection *connection, const char *what, struc
 	const char *names[3] = {"the role", "the database", "public"};
 	(void)!read_names(connection, arena, names);
 	const char *schema = *names[2] == '\0' ? "public" : names[2];
-	problem_set(problem, PROBLEM_FORBIDDEN, "Database role %.60s lacks rights in schema %.60s of database %.60s: %.60s.",
+	problem_set(problem, PROBLEM_FORBIDDEN, "Database role %.40s lacks rights in schema %.40s of database %.40s: %.90s.",
 		names[0], schema, names[1], what);
 	return problem_detail(problem,
 		"As the owner of the database: GRANT USAGE, CREATE ON SCHEMA %s TO %s; and, where another role made the "
@@ -78,20 +78,20 @@ static bool refuse_rights(struct connection *connection, const char *what, struc
 
 /* --- steps -------------------------------------------------------------------------------------------------------- */
 
-static bool fail_step(struct connection *connection, const struct outcome *outcome, const char *what,
+static bool fail_step(struct connection *connection, const struct answer *answer, const char *what,
 	struct problem *problem)
 {
 	char sqlstate[8] = "";
 	char why[180] = "";
-	const char *state = outcome_sqlstate(outcome);
-	const char *primary = outcome->result == NULL ? NULL : PQresultErrorField(outcome->result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = answer_sqlstate(answer);
+	const char *primary = answer->result == NULL ? NULL : PQresultErrorField(answer->result, PG_DIAG_MESSAGE_PRIMARY);
 	snprintf(sqlstate, sizeof(sqlstate), "%s", state == NULL ? "" : state);
 	snprintf(why, sizeof(why), "%s", primary == NULL ? "the connection broke" : primary);
-	PQclear(outcome->result);
-	struct outcome undone;
+	PQclear(answer->result);
+	struct answer undone;
 	connection_run_script(connection, statement_of(QUERY_ROLLBACK)->text, &undone);
 	PQclear(undone.result);
-	if (outcome->lost)
+	if (answer->lost)
 		return refuse_connection(why, problem);
 	if (strcmp(sqlstate, "42501") == 0)
 		return refuse_rights(connection, why, problem);
@@ -104,11 +104,11 @@ static bool ask(struct connection *connection, enum query query, int64_t *ret_an
 {
 	struct call call;
 	call_read(&call, query);
-	struct outcome outcome;
-	connection_run(connection, &call, &outcome);
-	if (!outcome_is_done(&outcome))
-		return fail_step(connection, &outcome, statement_of(query)->name, problem);
-	SCOPED(rows_release) struct rows rows = {.result = outcome.result};
+	struct answer answer;
+	connection_run(connection, &call, &answer);
+	if (!answer_is_done(&answer))
+		return fail_step(connection, &answer, statement_of(query)->name, problem);
+	SCOPED(rows_release) struct rows rows = {.result = answer.result};
 	*ret_answer = 0;
 	if (rows_count(&rows) > 0) {
 		struct row row = row_at(&rows, 0);
@@ -119,11 +119,11 @@ static bool ask(struct connection *connection, enum query query, int64_t *ret_an
 
 static bool run_script(struct connection *connection, const char *name, const char *script, struct problem *problem)
 {
-	struct outcome outcome;
-	connection_run_script(connection, script, &outcome);
-	if (!outcome_is_done(&outcome))
-		return fail_step(connection, &outcome, name, problem);
-	PQclear(outcome.result);
+	struct answer answer;
+	connection_run_script(connection, script, &answer);
+	if (!answer_is_done(&answer))
+		return fail_step(connection, &answer, name, problem);
+	PQclear(answer.result);
 	return true;
 }
 
@@ -150,11 +150,11 @@ static bool record(struct connection *connection, const struct migration *migrat
 	call_write(&call, QUERY_MIGRATE_RECORD);
 	bind_integer(&call, migration->version);
 	bind_text(&call, migration->name);
-	struct outcome outcome;
-	connection_run(connection, &call, &outcome);
-	if (!outcome_is_done(&outcome))
-		return fail_step(connection, &outcome, migration->name, problem);
-	PQclear(outcome.result);
+	struct answer answer;
+	connection_run(connection, &call, &answer);
+	if (!answer_is_done(&answer))
+		return fail_step(connection, &answer, migration->name, problem);
+	PQclear(answer.result);
 	return true;
 }
 
@@ -197,11 +197,11 @@ static bool check_table_rights(struct connection *connection, struct problem *pr
 	SCOPED(arena_release) struct arena *arena = arena_new(MIGRATE_ARENA_BYTES_MAX);
 	struct call call;
 	call_read(&call, QUERY_MIGRATE_TABLE_RIGHTS);
-	struct outcome outcome;
-	connection_run(connection, &call, &outcome);
-	if (!outcome_is_done(&outcome))
-		return fail_step(connection, &outcome, "rights", problem);
-	SCOPED(rows_release) struct rows rows = {.result = outcome.result};
+	struct answer answer;
+	connection_run(connection, &call, &answer);
+	if (!answer_is_done(&answer))
+		return fail_step(connection, &answer, "rights", problem);
+	SCOPED(rows_release) struct rows rows = {.result = answer.result};
 	struct row row = row_at(&rows, 0);
 	const char *tables = row_text(&row, arena);
 	if (tables == NULL)

@@ -50,7 +50,9 @@ static void enqueue(struct pool *pool, struct waiter *waiter)
 {
 	*pool->last = waiter;
 	pool->last = &waiter->next;
-	pthread_cond_signal(&pool->wanted);
+	/* A full pool has no use for the connector, and waking it would cost each wait two switches and a lock. */
+	if (pool->open < pool->connections_max)
+		pthread_cond_signal(&pool->wanted);
 }
 
 static void remove_waiter(struct pool *pool, const struct waiter *waiter)

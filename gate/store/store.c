@@ -2,6 +2,7 @@
 /* The store: a pool, the decision log's writer, and how one statement is run on a borrowed connection. */
 #include "store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,21 +61,21 @@ struct decision_queue *store_decisions(struct store *store)
 
 enum run_end { RUN_DONE, RUN_FAILED, RUN_AGAIN };
 
-static enum run_end end_internal(const struct call *call, const struct outcome *outcome, struct problem *problem)
+static enum run_end end_internal(const struct call *call, const struct answer *answer, struct problem *problem)
 {
 	log_event(LOG_ERROR, "statement failed", log_string("statement", statement_of(call->query)->name),
-		log_string("sqlstate", outcome_sqlstate(outcome)),
-		log_string("hint", strncmp(outcome_sqlstate(outcome), "42P05", 5) == 0 ? "GATEHOUSE_PG_PREPARE=off" : NULL));
+		log_string("sqlstate", answer_sqlstate(answer)),
+		log_string("hint", strncmp(answer_sqlstate(answer), "42P05", 5) == 0 ? "GATEHOUSE_PG_PREPARE=off" : NULL));
 	problem_set(problem, PROBLEM_INTERNAL, "The database refused a statement of the service.");
 	return RUN_FAILED;
 }
 
-static void take_violation(const struct outcome *outcome, struct rows *ret_rows)
+static void take_violation(const struct answer *answer, struct rows *ret_rows)
 {
-	const char *constraint = PQresultErrorField(outcome->result, PG_DIAG_CONSTRAINT_NAME);
+	const char *constraint = PQresultErrorField(answer->result, PG_DIAG_CONSTRAINT_NAME);
 	memset(ret_rows, 0, sizeof(*ret_rows));
 	if (constraint != NULL)
-		strncpy(ret_rows->violated, constraint, sizeof(ret_rows->violated) - 1);
+		snprintf(ret_rows->violated, sizeof(ret_rows->violated), "%s", constraint);
 }
 
 /* What follows from a statement that failed, in the order of enum fault. `again`: it is certain that nothing was done. */
@@ -90,21 +91,21 @@ static const struct {
 
 /* The connection is given back or dropped here. */
 static enum run_end end_failed(struct store *store, struct connection *connection, const struct call *call,
-	const struct outcome *outcome, struct rows *ret_rows, struct problem *problem)
+	const struct answer *answer, struct rows *ret_rows, struct problem *problem)
 {
-	enum fault fault = outcome->lost ? FAULT_AWAY : fault_of(outcome_sqlstate(outcome));
+	enum fault fault = answer->lost ? FAULT_AWAY : fault_of(answer_sqlstate(answer));
 	if (treatment[fault].drop)
 		pool_discard(store->pool, connection);
 	else
 		pool_return(store->pool, connection);
 	if (fault == FAULT_OTHER || (fault == FAULT_VIOLATION && !call->expects_violation))
-		return end_internal(call, outcome, problem);
+		return end_internal(call, answer, problem);
 	if (fault == FAULT_VIOLATION) {
-		take_violation(outcome, ret_rows);
+		take_violation(answer, ret_rows);
 		return RUN_DONE;
 	}
 	fault_unavailable(problem);
-	bool again = treatment[fault].again || (fault == FAULT_AWAY && (!call->writes || outcome->not_begun));
+	bool again = treatment[fault].again || (fault == FAULT_AWAY && (!call->writes || answer->not_begun));
 	return again ? RUN_AGAIN : RUN_FAILED;
 }
 
@@ -113,15 +114,15 @@ static enum run_end run_once(struct store *store, const struct call *call, struc
 	struct connection *connection = NULL;
 	if (!pool_borrow(store->pool, &connection, problem))
 		return RUN_FAILED;
-	struct outcome outcome;
-	connection_run(connection, call, &outcome);
-	if (outcome_is_done(&outcome)) {
+	struct answer answer;
+	connection_run(connection, call, &answer);
+	if (answer_is_done(&answer)) {
 		pool_return(store->pool, connection);
-		*ret_rows = (struct rows){.result = outcome.result};
+		*ret_rows = (struct rows){.result = answer.result};
 		return RUN_DONE;
 	}
-	enum run_end end = end_failed(store, connection, call, &outcome, ret_rows, problem);
-	PQclear(outcome.result);
+	enum run_end end = end_failed(store, connection, call, &answer, ret_rows, problem);
+	PQclear(answer.result);
 	return end;
 }
 

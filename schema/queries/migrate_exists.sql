@@ -1,2 +1,4 @@
 -- no parameters
-SELECT to_regclass('schema_migrations') IS NOT NULL
+-- Reads the catalogue's table: to_regclass() answers from a cache that may not know yet what another replica committed
+-- while this one waited for the lock.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'schema_migrations' AND pg_table_is_visible(oid))

@@ -63,21 +63,24 @@ test("a path that climbs or hides a NUL leads nowhere", async () => {
 
 test("a method that a path has not is 405 and told which it has", async () => {
   for (const [method, path, allowed] of [
-    ["DELETE", "/api/v2/users", ["GET", "POST"]], ["PUT", me, ["DELETE", "GET", "PATCH"]], ["POST", "/api/v2/external-auth", ["GET"]],
-    ["GET", `/api/v2/templateversions/${UNKNOWN_ID}/archive`, ["POST"]], ["POST", "/external-auth/demo", ["GET"]], ["OPTIONS", "/api/v2/users", ["GET", "POST"]],
+    ["DELETE", "/api/v2/users", ["GET", "HEAD", "POST"]], ["PUT", me, ["DELETE", "GET", "HEAD", "PATCH"]], ["POST", "/api/v2/external-auth", ["GET", "HEAD"]],
+    ["GET", `/api/v2/templateversions/${UNKNOWN_ID}/archive`, ["POST"]], ["POST", "/external-auth/demo", ["GET", "HEAD"]],
+    ["OPTIONS", "/api/v2/users", ["GET", "HEAD", "POST"]], ["HEAD", `/api/v2/templateversions/${UNKNOWN_ID}/archive`, ["POST"]],
     ["PATCH", "/api/v2/organizations/default/members/me/workspaces", ["POST"]],
   ]) {
     const answer = await request(method, path);
-    assertError(answer, 405, "method_not_allowed");
+    if (method === "HEAD") assert.equal(answer.status, 405);
+    else assertError(answer, 405, "method_not_allowed");
     assert.deepEqual(answer.headers.allow.split(", ").sort(), allowed);
   }
 });
 
-test("HEAD is not offered and has no body", async () => {
+test("HEAD is answered as GET, without a body", async () => {
   const connection = await RawConnection.open(service.base);
   connection.send(`HEAD ${me} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`);
   while (!connection.closed) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.match(connection.received, /^HTTP\/1\.1 405 /);
+  assert.match(connection.received, /^HTTP\/1\.1 200 /);
+  assert.match(connection.received, /^Content-Length: [1-9]/im);
   assert.equal(connection.received.split("\r\n\r\n")[1], "");
 });
 
@@ -95,7 +98,7 @@ test("methods nobody knows are refused", async () => {
 const post = (raw, type = "application/json") => request("POST", "/api/v2/users", { raw, headers: type === null ? {} : { "Content-Type": type } });
 
 test("a body must say that it is JSON", async () => {
-  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", "multipart/form-data; boundary=x", "application/json; charset=latin1", null])
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", "multipart/form-data; boundary=x", null])
     assertError(await post(JSON.stringify({ username: world.name("type") }), type), 415, "unsupported_media_type");
 });
 
@@ -106,7 +109,7 @@ test("the media type's letters and parameters do not matter", async () => {
 
 const deep = (levels) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
 for (const [name, raw] of [
-  ["nothing", ""], ["a blank", " "], ["half an object", "{\"username\":\"a\""], ["text after it", "{\"username\":\"a\"} x"], ["two objects", "{}{}"],
+  ["a blank", " "], ["half an object", "{\"username\":\"a\""], ["text after it", "{\"username\":\"a\"} x"], ["two objects", "{}{}"],
   ["a trailing comma", "{\"username\":\"a\",}"], ["single quotes", "{'username':'a'}"], ["a comment", "{} // x"], ["NaN", "{\"username\":NaN}"],
   ["a leading zero", "{\"username\":\"a\",\"n\":01}"], ["a number without end", "{\"username\":\"a\",\"n\":1e400}"], ["a raw newline in a text", "{\"username\":\"a\nb\"}"],
   ["an escape of NUL", "{\"username\":\"a\\u0000b\"}"], ["a NUL", Buffer.from("{\"username\":\"a\0b\"}")], ["a NUL behind it", Buffer.from("{\"username\":\"abc\"}\0")],
@@ -114,7 +117,7 @@ for (const [name, raw] of [
   ["a lone byte of UTF-8", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xc3, 0x22, 0x7d])], ["an overlong form", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xc0, 0x80, 0x22, 0x7d])],
   ["a surrogate in UTF-8", Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x7d])],
   ["a name twice", "{\"username\":\"a\",\"username\":\"b\"}"], ["a name twice, deep inside", "{\"username\":\"a\",\"x\":{\"y\":1,\"y\":2}}"],
-  ["a name in two cases", "{\"username\":\"a\",\"Username\":\"b\"}"], ["a name twice, once by escapes", "{\"username\":\"a\",\"user\\u006eame\":\"b\"}"],
+  ["a name twice, once by escapes", "{\"username\":\"a\",\"user\\u006eame\":\"b\"}"],
   ["65 levels", `{"x":${deep(65)}}`], ["100000 levels", `{"x":${deep(100000)}}`], ["an open end of 100000 levels", "[".repeat(100000)],
 ])
   test(`a body with ${name} is malformed`, async () => {
@@ -127,14 +130,18 @@ for (const raw of ["[]", "\"x\"", "5", "null", "true"])
   test(`a body that is ${raw} is no object`, async () => {
     const answer = await post(raw);
     assert.equal(answer.status, 400, answer.text);
-    assert.ok(["malformed_json", "validation_failed"].includes(answer.body.code));
+    assert.ok(["bad_request", "malformed_json"].includes(answer.body.code), answer.text);
   });
 
 test("60 levels are fine where they are not read", async () =>
   assert.equal((await post(`{"username":"${world.name("deep")}","x":${deep(60)}}`)).status, 201));
 
-test("another case of a field is another field", async () =>
-  assertError(await post("{\"Username\":\"abc\"}"), 400, "validation_failed", "username"));
+test("another case of a field is not read as the field", async () => {
+  for (const raw of ["{\"Username\":\"abc\"}", "{\"username\":\"abc\",\"Username\":\"def\"}", "{\"USERNAME\":\"abc\",\"username\":\"def\"}"])
+    assertError(await post(raw), 400, "validation_failed", "username");
+});
+
+test("an empty body is an empty object", async () => assertError(await post(""), 400, "validation_failed", "username"));
 
 test("1 MiB is read, one byte more is 413", async () => {
   const body = (size) => {

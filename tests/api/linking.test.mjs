@@ -12,6 +12,7 @@ const world = await World.open({
     demo.configure("demo", { scopes: "read write" }), demo.configure("two"), demo.configureGithub("hub"),
     demo.configure("post"), demo.configure("plain", { pkce_methods: "none" }), demo.configure("secrets", { client_secret: "the-old-one", client_secret_2: CLIENT_SECRET }),
     demo.configure("blackout"),
+    demo.configure("found", { issuer: `${demo.base}/found`, auth_url: undefined, token_url: undefined }),
   ],
 });
 const { demo } = world;
@@ -365,6 +366,33 @@ test("a token without an expiry never expires", async () => {
   await demo.set("two", { expires_in_form: null, refresh_token: null });
   const [link] = await linksOf(user);
   assert.deepEqual([link.expires, link.has_refresh_token], [null, false]);
+});
+
+test("a provider is found by discovery, and tried again when that fails", async () => {
+  const user = await world.createUser();
+  await demo.fault("found", "discovery", { status: 503 });
+  const answer = await jsonBrowser().visit(await world.linkUrl(user, "found"), world.service);
+  await demo.fault("found", "discovery", null);
+  assertError(answer, 502, "provider_failed");
+  await demo.set("found", { wrong_issuer: true });
+  assertError(await jsonBrowser().visit(await world.linkUrl(user, "found"), world.service), 502, "provider_failed");
+  await demo.set("found", { wrong_issuer: null });
+  let last;
+  for (let i = 0; i < 40 && last?.status !== 200; i++) {
+    [last] = (await jsonBrowser().travel(await world.linkUrl(user, "found"), world.service)).slice(-1);
+    if (last.status !== 200) await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  assert.equal(last.status, 200, last.text);
+});
+
+test("a provider that answers as another is refused (RFC 9207)", async () => {
+  const user = await world.createUser();
+  await demo.set("found", { authorize_fault: "wrong_iss" });
+  const { browser, callback } = await approve(user, "found");
+  await demo.set("found", { authorize_fault: null });
+  const before = await tokenRequests("found");
+  assertError(await browser.visit(callback, world.service), 400, "state_invalid");
+  assert.equal(await tokenRequests("found"), before);
 });
 
 test("connecting again replaces the link", async () => {

@@ -86,7 +86,7 @@ test("an archived version answers as any other", async () => {
   assert.equal((await world.preflight(user, template)).body[0].reason, "not_linked");
 });
 
-test("a provider that is not configured is 404 and named", async () => {
+test("a provider that is not configured is 404 and named, as at create", async () => {
   const user = await world.createUser();
   const body = assertError(await world.preflight(user, await world.createTemplate(["one", "not-there"])), 404, "provider_not_configured");
   assert.match(body.detail, /\bnot-there\b/);

@@ -13,7 +13,7 @@ const callers = {};
 for (const role of ROLES) callers[role] = await world.createUser({ username: `the-${role}`, roles: [role] });
 const other = await world.createUser({ username: "other" });
 const template = await world.createTemplate();
-const spare = await world.createTemplate();
+const spare = await world.expect(201, "POST", `/api/v2/templates/${(await world.createTemplate()).id}/versions`, { external_auth: [] });
 const theirs = (await world.createWorkspace(other, template)).body;
 
 const ADMINS = ["admin", "control-plane"];
@@ -53,8 +53,8 @@ const OPERATIONS = [
   ["add a version", AUTHORS, 201, forbidden, () => ["POST", `/api/v2/templates/${template.id}/versions`, { external_auth: [] }]],
   ["list versions", EVERYBODY, 200, null, () => ["GET", `/api/v2/templates/${template.id}/versions`]],
   ["read a version", EVERYBODY, 200, null, () => ["GET", `/api/v2/templateversions/${template.active_version_id}`]],
-  ["archive a version", AUTHORS, 200, forbidden, () => ["POST", `/api/v2/templateversions/${spare.active_version_id}/archive`]],
-  ["unarchive a version", AUTHORS, 200, forbidden, () => ["POST", `/api/v2/templateversions/${spare.active_version_id}/unarchive`]],
+  ["archive a version", AUTHORS, 200, forbidden, () => ["POST", `/api/v2/templateversions/${spare.id}/archive`]],
+  ["unarchive a version", AUTHORS, 200, forbidden, () => ["POST", `/api/v2/templateversions/${spare.id}/unarchive`]],
   ["preflight for themselves", EVERYBODY, 200, null, () => ["GET", `/api/v2/templateversions/${template.active_version_id}/external-auth`]],
   ["preflight for another", ADMINS, 200, hidden, () => ["GET", `/api/v2/templateversions/${template.active_version_id}/external-auth?user_id=${other.id}`]],
   ["create a workspace for themselves", EVERYBODY, 201, null, () => ["POST", "/api/v2/users/me/workspaces", { name: world.name("w"), template_id: template.id }]],

@@ -144,9 +144,17 @@ test("wrong changes are refused and change nothing", async () => {
   assert.deepEqual(await world.expect(200, "GET", path), template);
 });
 
+test("the active version may be archived, and stays the active one", async () => {
+  const template = await world.createTemplate(["demo"]);
+  const { id } = template.active_version;
+  for (const [word, archived] of [["archive", true], ["unarchive", false]])
+    assert.deepEqual(await world.expect(200, "POST", `/api/v2/templateversions/${id}/${word}`), { ...template.active_version, archived });
+  assert.equal((await world.expect(200, "GET", `/api/v2/templates/${template.id}`)).active_version_id, id);
+});
+
 test("an archived version is not activated, and comes back", async () => {
   const template = await world.createTemplate();
-  const version = await world.expect(201, "POST", versionsOf(template), { external_auth: [] });
+  const version = await world.expect(201, "POST", versionsOf(template), { external_auth: ["demo"] });
   const archive = (word) => world.expect(200, "POST", `/api/v2/templateversions/${version.id}/${word}`);
   for (let i = 0; i < 2; i++) assert.deepEqual(await archive("archive"), { ...version, archived: true });
   assertError(await world.admin("PATCH", `/api/v2/templates/${template.id}`, { active_version_id: version.id }), 400, "version_archived");

@@ -36,7 +36,7 @@ test("a token lives 30 days unless told otherwise, and needs no body", async () 
 for (const lifetime of [60, 31536000])
   test(`a lifetime of ${lifetime} s is lawful`, () => world.expect(201, "POST", tokensOf(alice), { lifetime }));
 
-for (const lifetime of [0, 59, -1, 31536001, 1.5, "3600", 1e300])
+for (const lifetime of [0, 59, -1, 31536001, 1.5, "3600", 1e15])
   test(`a lifetime of ${JSON.stringify(lifetime)} is refused`, async () => {
     const answer = await assertLeavesNothing(world, () => world.admin("POST", tokensOf(alice), { lifetime }));
     assertError(answer, 400, "validation_failed", "lifetime");

@@ -108,9 +108,12 @@ for (const query of ["limit=0", "limit=201", "limit=-1", "limit=abc", "limit=1.5
 for (const query of ["after_id=x", "after_id=", "after_id=1"])
   test(`the list refuses ${query}`, async () => assertError(await world.admin("GET", `/api/v2/users?${query}`), 400, "validation_failed", "after_id"));
 
-test("a list after an unknown id is empty", async () => {
-  const page = await world.expect(200, "GET", `/api/v2/users?after_id=${UNKNOWN_ID}`);
-  assert.deepEqual(page, { users: [], next_after_id: null });
+test("a cursor whose user was deleted keeps its place", async () => {
+  const [first, second, third] = [await world.createUser(), await world.createUser(), await world.createUser()];
+  await world.expect(204, "DELETE", `/api/v2/users/${second.id}`);
+  const page = await world.expect(200, "GET", `/api/v2/users?after_id=${second.id}`);
+  assert.deepEqual(page.users.map(({ id }) => id), [third.id]);
+  assert.ok(first.id !== third.id);
 });
 
 test("a change changes what it names and nothing else", async () => {

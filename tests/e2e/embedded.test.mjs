@@ -215,6 +215,28 @@ for (const [when, isThere] of [
     await serve.end();
   });
 
+test("SIGTERM in the middle of a first start ends it, and leaves nothing running", async () => {
+  const serve = await newService().spawn();
+  await eventually("initdb has begun", () => existsSync(join(serve.stateDirectory, "postgres")) || serve.program.stdout !== "", 30000, 2);
+  serve.program.child.kill("SIGTERM");
+  await serve.end("SIGTERM");
+  assert.deepEqual(processes().filter(({ command }) => command.includes(serve.stateDirectory)), []);
+  await serve.start();
+  await serve.end();
+});
+
+test("several commands of an operator at once share one cluster, and the last one stops it", async () => {
+  const serve = newService();
+  await serve.start();
+  await serve.end();
+  const made = await Promise.all(Array.from({ length: 4 }, (_, i) => run(serve, "token", "create", "--user", `user-${i}`)));
+  assert.deepEqual(made.map(({ code, stderr }) => [code, stderr]), Array(4).fill([0, ""]));
+  assert.deepEqual(processes().filter(({ command }) => command.includes(serve.stateDirectory)), []);
+  await serve.start();
+  for (const { stdout } of made) assert.equal((await serve.request("GET", "/api/v2/users/me", { token: stdout.trim() })).status, 200);
+  await serve.end();
+});
+
 test("the key of the first start opens what later starts find", async () => {
   const adminToken = newSecret();
   const serve = newService({ options: { adminToken, providers: [{ id: "plain", client_id: "x", client_secret: "y", auth_url: "http://127.0.0.1:1/a", token_url: "http://127.0.0.1:1/t" }] } });

@@ -360,8 +360,9 @@ test("a provider over https is verified against the authorities that the service
   };
 
   for (const variable of ["SSL_CERT_FILE", "CURL_CA_BUNDLE"])
-    await t.test(`with ${variable}`, async () => {
+    await t.test(`with ${variable}`, async (t) => {
       const trusting = await new Serve(options({ [variable]: authority.file })).start();
+      t.after(() => trusting.end());
       secure.account = user.username;
       const { body } = await trusting.request("POST", "/api/v2/users/me/external-auth/secure/link-url", { token: user.token });
       const answers = await jsonBrowser().travel(body.url, trusting);
@@ -369,11 +370,11 @@ test("a provider over https is verified against the authorities that the service
       assert.equal(answers.at(-1).status, 200, answers.at(-1).text);
       const made = await trusting.request("POST", "/api/v2/users/me/workspaces", { token: user.token, body: { name: `by-${variable.toLowerCase().replaceAll("_", "-")}`, template_id: template.id } });
       assert.equal(made.status, 201, made.text);
-      await trusting.end();
     });
 
-  await t.test("without: unverifiable, and no user's fault", async () => {
+  await t.test("without: unverifiable, and no user's fault", async (t) => {
     const doubting = await new Serve(options({})).start();
+    t.after(() => doubting.end());
     const before = secure.requests.length;
     const refused = await doubting.request("POST", "/api/v2/users/me/workspaces", { token: user.token, body: { name: `tls-${tlsPort}`, template_id: template.id } });
     const body = assertError(refused, 503, "external_auth_unverifiable");
@@ -381,16 +382,15 @@ test("a provider over https is verified against the authorities that the service
     assert.ok(Number(refused.headers["retry-after"]) >= 1);
     assertError(await started(doubting), 502, "provider_failed");
     assert.equal(secure.requests.length, before, "nothing was sent over a connection that is not trusted");
-    await doubting.end();
   });
 
-  await t.test("a certificate for another name is refused even from a known authority", async () => {
+  await t.test("a certificate for another name is refused even from a known authority", async (t) => {
     const { issuer } = secure;
     secure.issuer = issuer.replace("127.0.0.1", "127.0.0.2");
     const renamed = options({ SSL_CERT_FILE: authority.file });
     secure.issuer = issuer;
     const serve = await new Serve(renamed).start();
+    t.after(() => serve.end());
     assertError(await started(serve), 502, "provider_failed");
-    await serve.end();
   });
 });

@@ -228,10 +228,10 @@ async function assertProvidersRefused(list, field, allowed, { number = list.leng
 const URL_FIELDS = ["issuer", "auth_url", "token_url", "validate_url", "revoke_url", "redirect_url", "device_code_url", "app_install_url", "app_installations_url", "api_base_url"];
 describe("a provider is refused", () => {
   test("whose id is not lawful", async () => {
-    for (const id of ["Git", "a_b", "a b", "a".repeat(65), "gît", "a/b"]) await assertProvidersRefused([{ ...plain, id }], "id", /a-z0-9-|a-z, 0-9/);
+    for (const id of ["Git", "a_b", "a b", "a".repeat(65), "gît", "a/b"]) await assertProvidersRefused([{ ...plain, id }], "id", /1 to 64.*digits/);
   });
   test("whose type, taken as its id, is not lawful", async () => {
-    await assertProvidersRefused([{ ...plain, id: undefined, type: "my type" }], "id", /a-z0-9-|a-z, 0-9/);
+    await assertProvidersRefused([{ ...plain, id: undefined, type: "my type" }], "id", /1 to 64.*digits/);
   });
   test("without a client id", () => assertProvidersRefused([{ ...plain, client_id: undefined }], "client_id"));
   test("whose id another has", async () => {
@@ -318,10 +318,11 @@ describe("flag over environment over file over default", () => {
     const [byFlag, byVariable, byFile] = [await freePort(), await freePort(), await freePort()];
     const config = writeTemporary(`http_address: 127.0.0.1:${byFile}\nlog_level: debug\n`, "yaml");
     const databaseUrl = cluster.url(await cluster.createDatabase());
+    const key = newKey();
     for (const [args, variable, expected] of [
       [["--http-address", `127.0.0.1:${byFlag}`], `127.0.0.1:${byVariable}`, byFlag], [[], `127.0.0.1:${byVariable}`, byVariable], [[], undefined, byFile],
     ]) {
-      const serve = await serveOn(databaseUrl, { settings: { HTTP_ADDRESS: variable, CONFIG: config }, args }).start();
+      const serve = await serveOn(databaseUrl, { key, settings: { HTTP_ADDRESS: variable, CONFIG: config }, args }).start();
       assert.equal(serve.accessUrl, `http://127.0.0.1:${expected}`);
       await serve.end();
     }
@@ -455,7 +456,7 @@ describe("one sentence and exit 1", () => {
     assert.equal((await run(["migrate"], environment)).code, 0);
     const database = new URL(environment.GATEHOUSE_PG_CONNECTION_URL.replace("///", "//x/")).pathname.slice(1);
     await cluster.query(database, "INSERT INTO schema_migrations (version, name) VALUES (9999, 'from-the-future')");
-    for (const outcome of await outcomes(environment)) assertSentence(outcome, 1, [/newer/, /9999|version/]);
+    for (const outcome of await outcomes(environment)) assertSentence(outcome, 1, [/9999/, /upgrade/i]);
   });
 
   test("the account may not create tables", async () => {
@@ -489,7 +490,6 @@ describe("one sentence and exit 1", () => {
     assertSentence(refused, 1, [/key/i], [first, second]);
     const both = await serveOn(databaseUrl, { key: `${second},${first}` }).start();
     await both.end();
-    await (await serveOn(databaseUrl, { key: second }).start().catch((error) => assert.fail(`the second key was the first of a list: ${error.message}`))).end();
   });
 });
 

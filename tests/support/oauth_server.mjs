@@ -84,6 +84,7 @@ export class OAuthServer {
     console.warn = warn;
     console.info = info;
     provider.use((ctx, next) => this.#note(ctx, next));
+    provider.use((ctx, next) => this.#refuseBasic(ctx, next));
     provider.use((ctx, next) => this.#interact(provider, ctx, next));
     this.listener.on("request", provider.callback());
   }
@@ -92,6 +93,18 @@ export class OAuthServer {
     await next();
     const auth = (ctx.get("authorization") || "none").split(" ")[0].toLowerCase();
     this.requests.push({ method: ctx.method, path: ctx.path, status: ctx.status, auth, parameters: Object.keys(ctx.oidc?.body ?? {}) });
+  }
+
+  // oidc-provider takes either way from a client registered for one of the two; others are strict.
+  #refuseBasic(ctx, next) {
+    const [scheme, credentials] = ctx.get("authorization").split(" ");
+    const id = scheme === "Basic" ? Buffer.from(credentials, "base64").toString().split(":")[0] : null;
+    const registered = this.clients.find((client) => client.id === id);
+    if (registered?.auth !== "client_secret_post") return next();
+    ctx.status = 401;
+    ctx.set("WWW-Authenticate", "Basic");
+    ctx.body = { error: "invalid_client", error_description: "client authentication failed" };
+    return undefined;
   }
 
   // What a person would click: sign in as `account`, then consent, or refuse.

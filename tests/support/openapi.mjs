@@ -105,18 +105,20 @@ function checkBody(response, place, answer, where) {
 // Asserts that the answer is one that the document allows; gives its parsed JSON body (null when it has none).
 export function checkAnswer(method, path, answer) {
   const template = findTemplate(path);
-  const operation = template && document.paths[template][method.toLowerCase()];
+  const verb = method === "HEAD" ? "get" : method.toLowerCase(); // HEAD is GET without the body
+  const operation = template && document.paths[template][verb];
   const name = `${method} ${template ?? "(no such path)"}`;
   const where = `${method} ${path} → ${answer.status}`;
   const own = operation?.responses?.[answer.status];
   const everywhere = document["x-everywhere"][answer.status];
   assert.ok(own ?? everywhere, `${where}: the document does not list this status; body ${answer.text.slice(0, 1000)}`);
   const place = own
-    ? pointer("paths", template, method.toLowerCase(), "responses", String(answer.status))
+    ? pointer("paths", template, verb, "responses", String(answer.status))
     : pointer("x-everywhere", String(answer.status));
   const response = resolve(own ?? everywhere, place);
   checkHeaders(response.node, response.place, answer.headers, where);
-  const body = checkBody(response.node, response.place, answer, where);
+  if (method === "HEAD") assert.equal(answer.text, "", `${where}: HEAD has no body`);
+  const body = method === "HEAD" ? null : checkBody(response.node, response.place, answer, where);
   if (body?.request_id !== undefined)
     assert.equal(body.request_id, answer.headers["x-request-id"], `${where}: request_id is not that of the header`);
   record({ operation: name, status: answer.status });

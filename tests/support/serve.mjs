@@ -16,7 +16,7 @@ export const isRoot = process.getuid() === 0;
 // An account that owns nothing here; only root can become it.
 export const nobody = isRoot ? { uid: 65534, gid: 65534 } : {};
 
-// A directory that everybody may pass through and that goes with the test file.
+// A directory that everybody may pass through and that goes with the test that asks for it, or with the file.
 export function temporaryDirectory(prefix = "ghe2e-") {
   const directory = mkdtempSync(join(tmpdir(), prefix));
   chmodSync(directory, 0o755);
@@ -28,7 +28,10 @@ let copied;
 // The binary where every account can execute it.
 export function publicBinary() {
   if (copied) return copied;
-  copied = join(temporaryDirectory(), "gatehouse");
+  const directory = mkdtempSync(join(tmpdir(), "ghbin-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  copied = join(directory, "gatehouse");
   copyFileSync(process.env.GATEHOUSE_BIN, copied);
   chmodSync(copied, 0o755);
   return copied;
@@ -122,7 +125,9 @@ export function assertSentence(outcome, code, patterns = [], never = []) {
   assert.match(said[0], /^gatehouse: /);
   for (const pattern of patterns) assert.match(said[0], pattern);
   for (const secret of never) assert.ok(!outcome.stderr.includes(secret), `${secret} is in: ${outcome.stderr}`);
-  assert.doesNotMatch(outcome.stderr, /\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE)\b/, "no SQL");
+  // What an operator is to type is no leak: a GRANT may be advised.
+  const withoutAdvice = outcome.stderr.replace(/GRANT [^;]*;/g, "");
+  assert.doesNotMatch(withoutAdvice, /\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE)\b/, "no SQL");
   return said[0];
 }
 

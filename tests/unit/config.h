@@ -62,9 +62,10 @@ static inline struct config *loaded(const char *const *flags, const char *const 
 		argv[argc] = (char *)(uintptr_t)flags[argc];
 	for (size_t i = 0; variables[i] != NULL; i++)
 		environment[i] = (char *)(uintptr_t)variables[i];
-	if (!config_load(argc, argv, environment, &config, &help, &complaints))
-		assert_null(config);
-	return config;
+	if (config_load(argc, argv, environment, &config, &help, &complaints))
+		return config;
+	config_free(config);
+	return NULL;
 }
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -21,7 +21,7 @@ int64_t client_now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-int client_connect(int port)
+static int connect_with(int port, int receive_bytes)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct timeval timeout = {.tv_sec = 20};
@@ -29,11 +29,23 @@ int client_connect(int port)
 
 	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	if (receive_bytes > 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
 		perror("connect");
 		exit(1);
 	}
 	return fd;
+}
+
+int client_connect(int port)
+{
+	return connect_with(port, 0);
+}
+
+int client_connect_narrow(int port)
+{
+	return connect_with(port, 4096);
 }
 
 bool client_send(int fd, const char *bytes, size_t size)

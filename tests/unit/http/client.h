@@ -10,14 +10,17 @@
 /* A connected socket to 127.0.0.1, with a receive timeout of 20 s. */
 int client_connect(int port);
 
+/* The same with a receive buffer that holds next to nothing. */
+int client_connect_narrow(int port);
+
 /* Sends all of it; false where the peer has gone. */
 bool client_send(int fd, const char *bytes, size_t size);
 bool client_say(int fd, const char *text);
 
 struct answer {
-	int status;		/* 0: closed without an answer */
+	int status; /* 0: closed without an answer */
 	char head[4096];
-	char body[8192];	/* its beginning */
+	char body[8192]; /* its beginning */
 	size_t body_size;
 	int64_t took_us;
 };

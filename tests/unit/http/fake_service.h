@@ -8,6 +8,7 @@
 #define TOKEN_ALICE "token-of-alice"
 #define TOKEN_SUSPENDED "token-of-mallory"
 #define TOKEN_DATABASE_AWAY "token-while-the-database-is-away"
+#define LARGE_BYTES ((size_t)6 * 1024 * 1024) /* of GET /large: more than a socket buffers */
 #define ALICE_ID "01890000-0000-7000-8000-00000000a11c"
 
 extern const struct route FAKE_ROUTES[];

@@ -25,62 +25,72 @@ static const struct {
 	int status;
 	const char *code;
 } REFUSED[] = {
-	{"both length headers",
-		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-		"bad_request"},
-	{"repeated length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400,
-		"bad_request"},
-	{"letters in the length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5abc\r\n\r\n{}{}{", 400, "bad_request"},
-	{"sign in the length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n{}{}{", 400, "bad_request"},
-	{"list of lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2, 2\r\n\r\n{}", 400, "bad_request"},
-	{"hexadecimal length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x2\r\n\r\n{}", 400, "bad_request"},
-	{"negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"},
-	{"empty length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", 400, "bad_request"},
-	{"overflowing length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400,
-		"bad_request"},
-	{"blank before the colon", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400,
-		"bad_request"},
-	{"identity, then chunked",
-		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		400, "bad_request"},
-	{"identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 400, "bad_request"},
-	{"gzip, chunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400,
-		"bad_request"},
-	{"xchunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400, "bad_request"},
-	{"chunked in HTTP/1.0", "POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-		"bad_request"},
-	{"no Host", "GET /hello HTTP/1.1\r\nAccept: */*\r\n\r\n", 400, "bad_request"},
-	{"two Hosts", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "bad_request"},
-	{"two Authorizations", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
-		400, "bad_request"},
-	{"folded line hides a length",
-		"POST /echo HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\nContent-Length: 60\r\n\r\n" SMUGGLED, 400,
-		"bad_request"},
-	{"folded first line", "GET /hello HTTP/1.1\r\n Host: x\r\nHost: y\r\n\r\n", 400, "bad_request"},
-	{"bare LF between lines", "GET /hello HTTP/1.1\r\nHost: x\nAccept: a\r\n\r\n", 400, "bad_request"},
-	{"bare LF after the request line", "GET /hello HTTP/1.1\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"bare LF at the end", "GET /hello HTTP/1.1\r\nHost: x\n\n" SMUGGLED, 400, "bad_request"},
-	{"NUL escape", "GET /hello%00x HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"newline escape", "GET /hello%0ax HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"broken escape", "GET /hello%4 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"bad UTF-8 in the path", "GET /things/%ff/parts/1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"overlong UTF-8 in the path", "GET /things/%c0%af/parts/1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"absolute form", "GET http://elsewhere/hello HTTP/1.1\r\nHost: elsewhere\r\n\r\n", 400, "bad_request"},
-	{"asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"authority form", "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"TRACE", "TRACE /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"unknown method", "FETCH /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"no version", "GET /hello\r\n\r\n", 400, "bad_request"},
-	{"another version", "GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 400, "bad_request"},
-	{"control character in a header", "GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\x01z\r\n\r\n", 400, "bad_request"},
-	{"unknown expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 2\r\n\r\n{}", 400,
-		"bad_request"},
-	{"chunk extension", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-			    "Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n\r\n", 400, "bad_request"},
-	{"endless chunk size", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-			       "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}\r\n0\r\n\r\n", 400, "bad_request"},
-	{"chunk without its end", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-				  "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n", 400, "bad_request"},
+        {"both length headers",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                400, "bad_request"},
+        {"repeated length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400,
+                "bad_request"},
+        {"letters in the length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5abc\r\n\r\n{}{}{", 400,
+                "bad_request"},
+        {"sign in the length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n{}{}{", 400, "bad_request"},
+        {"list of lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2, 2\r\n\r\n{}", 400, "bad_request"},
+        {"hexadecimal length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x2\r\n\r\n{}", 400, "bad_request"},
+        {"negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"},
+        {"empty length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", 400, "bad_request"},
+        {"overflowing length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400,
+                "bad_request"},
+        {"blank before the colon", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+                400, "bad_request"},
+        {"identity, then chunked",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n0\r\n\r\n",
+                400, "bad_request"},
+        {"identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 400, "bad_request"},
+        {"gzip, chunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400,
+                "bad_request"},
+        {"xchunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400,
+                "bad_request"},
+        {"chunked in HTTP/1.0", "POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+                "bad_request"},
+        {"no Host", "GET /hello HTTP/1.1\r\nAccept: */*\r\n\r\n", 400, "bad_request"},
+        {"two Hosts", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "bad_request"},
+        {"two Authorizations",
+                "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", 400,
+                "bad_request"},
+        {"folded line hides a length",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\nContent-Length: 60\r\n\r\n" SMUGGLED, 400,
+                "bad_request"},
+        {"folded first line", "GET /hello HTTP/1.1\r\n Host: x\r\nHost: y\r\n\r\n", 400, "bad_request"},
+        {"bare LF between lines", "GET /hello HTTP/1.1\r\nHost: x\nAccept: a\r\n\r\n", 400, "bad_request"},
+        {"bare LF after the request line", "GET /hello HTTP/1.1\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"bare LF at the end", "GET /hello HTTP/1.1\r\nHost: x\n\n" SMUGGLED, 400, "bad_request"},
+        {"NUL escape", "GET /hello%00x HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"newline escape", "GET /hello%0ax HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"broken escape", "GET /hello%4 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"bad UTF-8 in the path", "GET /things/%ff/parts/1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"overlong UTF-8 in the path", "GET /things/%c0%af/parts/1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"absolute form", "GET http://elsewhere/hello HTTP/1.1\r\nHost: elsewhere\r\n\r\n", 400, "bad_request"},
+        {"asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"authority form", "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"TRACE", "TRACE /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"unknown method", "FETCH /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"no version", "GET /hello\r\n\r\n", 400, "bad_request"},
+        {"another version", "GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 400, "bad_request"},
+        {"control character in a header", "GET /hello HTTP/1.1\r\nHost: x\r\nX-A: a\x01z\r\n\r\n", 400, "bad_request"},
+        {"unknown expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 2\r\n\r\n{}", 400,
+                "bad_request"},
+        {"chunk extension",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n\r\n",
+                400, "bad_request"},
+        {"endless chunk size",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+                400, "bad_request"},
+        {"chunk without its end",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
+                400, "bad_request"},
 };
 
 static void refuses(void **state)
@@ -110,7 +120,7 @@ static void refuses_too_many_headers(void **state)
 	(void)state;
 	for (int i = 0; i < 70; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "X-%d: y\r\n", i);
-	strcat(text, "Content-Length: 52\r\n\r\n" SMUGGLED);
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "Content-Length: 52\r\n\r\n" SMUGGLED);
 	client_say(fd, text);
 	answer = client_answer(fd);
 	assert_int_equal(answer.status, 431);
@@ -127,7 +137,7 @@ static void refuses_a_head_that_is_too_large(void **state)
 
 	(void)state;
 	memset(text + strlen(text), 'x', 20000);
-	strcat(text, "\r\n\r\n");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "\r\n\r\n");
 	client_say(fd, text);
 	answer = client_answer(fd);
 	assert_int_equal(answer.status, 431);
@@ -142,7 +152,7 @@ static void takes_a_large_head(void **state)
 
 	(void)state;
 	memset(text + strlen(text), 'x', 15000);
-	strcat(text, "\r\n\r\n");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "\r\n\r\n");
 	answer = client_ask(port, text);
 	assert_int_equal(answer.status, 200);
 }
@@ -154,31 +164,33 @@ static const struct {
 	const char *header;
 	const char *value;
 } ANSWERED[] = {
-	{"plain", "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 200, "Connection", "keep-alive"},
-	{"no headers in HTTP/1.0", "GET /hello HTTP/1.0\r\n\r\n", 200, "Connection", "close"},
-	{"query is not the path's", "GET /hello?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "X-Content-Type-Options", "nosniff"},
-	{"no store", "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 200, "Cache-Control", "no-store"},
-	{"sane request id", "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-1\r\n\r\n", 200, "X-Request-Id", "abc-1"},
-	{"client closes", "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "Connection", "close"},
-	{"unknown path", "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Content-Type", "application/json"},
-	{"no prefix match", "GET /helloX HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
-	{"no path below", "GET /hello/ HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
-	{"dots are not resolved", "GET /things/../hello HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
-	{"other method", "PUT /me HTTP/1.1\r\nHost: x\r\n\r\n", 405, "Allow", "GET, HEAD, POST"},
-	{"no token", "GET /me HTTP/1.1\r\nHost: x\r\n\r\n", 401, "WWW-Authenticate", "Bearer"},
-	{"bad token", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nope\r\n\r\n", 401, "WWW-Authenticate",
-		"Bearer error=\"invalid_token\""},
-	{"token in the query", "GET /me?access_token=" TOKEN_ALICE " HTTP/1.1\r\nHost: x\r\n\r\n", 401, "WWW-Authenticate",
-		"Bearer"},
-	{"token", "GET /me HTTP/1.1\r\nHost: x\r\nauthorization: bearer " TOKEN_ALICE "\r\n\r\n", 200, "Connection",
-		"keep-alive"},
-	{"session token", "GET /me HTTP/1.1\r\nHost: x\r\nCoder-Session-Token: " TOKEN_ALICE "\r\n\r\n", 200, "Connection",
-		"keep-alive"},
-	{"suspended", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_SUSPENDED "\r\n\r\n", 403,
-		"Connection", "keep-alive"},
-	{"database away", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_DATABASE_AWAY "\r\n\r\n", 503,
-		"Retry-After", "2"},
-	{"no content", "DELETE /things/7 HTTP/1.1\r\nHost: x\r\n\r\n", 204, "Connection", "keep-alive"},
+        {"plain", "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 200, "Connection", "keep-alive"},
+        {"no headers in HTTP/1.0", "GET /hello HTTP/1.0\r\n\r\n", 200, "Connection", "close"},
+        {"query is not the path's", "GET /hello?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "X-Content-Type-Options",
+                "nosniff"},
+        {"no store", "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 200, "Cache-Control", "no-store"},
+        {"sane request id", "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-1\r\n\r\n", 200, "X-Request-Id",
+                "abc-1"},
+        {"client closes", "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "Connection", "close"},
+        {"unknown path", "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Content-Type", "application/json"},
+        {"no prefix match", "GET /helloX HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
+        {"no path below", "GET /hello/ HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
+        {"dots are not resolved", "GET /things/../hello HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
+        {"other method", "PUT /me HTTP/1.1\r\nHost: x\r\n\r\n", 405, "Allow", "GET, HEAD, POST"},
+        {"no token", "GET /me HTTP/1.1\r\nHost: x\r\n\r\n", 401, "WWW-Authenticate", "Bearer"},
+        {"bad token", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nope\r\n\r\n", 401, "WWW-Authenticate",
+                "Bearer error=\"invalid_token\""},
+        {"token in the query", "GET /me?access_token=" TOKEN_ALICE " HTTP/1.1\r\nHost: x\r\n\r\n", 401,
+                "WWW-Authenticate", "Bearer"},
+        {"token", "GET /me HTTP/1.1\r\nHost: x\r\nauthorization: bearer " TOKEN_ALICE "\r\n\r\n", 200, "Connection",
+                "keep-alive"},
+        {"session token", "GET /me HTTP/1.1\r\nHost: x\r\nCoder-Session-Token: " TOKEN_ALICE "\r\n\r\n", 200,
+                "Connection", "keep-alive"},
+        {"suspended", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_SUSPENDED "\r\n\r\n", 403,
+                "Connection", "keep-alive"},
+        {"database away", "GET /me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN_DATABASE_AWAY "\r\n\r\n", 503,
+                "Retry-After", "2"},
+        {"no content", "DELETE /things/7 HTTP/1.1\r\nHost: x\r\n\r\n", 204, "Connection", "keep-alive"},
 };
 
 static void answers(void **state)
@@ -240,11 +252,12 @@ static void answers_pipelined_requests_in_order(void **state)
 
 	(void)state;
 	client_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
-		       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"
-		       "{\"say\":\"a\"}"
-		       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-		       "5\r\n{\"say\r\n6\r\n\":\"b\"}\r\n0\r\n\r\n"
-		       "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
+	               "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"
+	               "{\"say\":\"a\"}"
+	               "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+	               "chunked\r\n\r\n"
+	               "5\r\n{\"say\r\n6\r\n\":\"b\"}\r\n0\r\n\r\n"
+	               "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_int_equal(client_answer(fd).status, 200);
 	assert_string_equal(client_answer(fd).body, "{\"size\":11,\"say\":\"a\"}");
 	assert_string_equal(client_answer(fd).body, "{\"size\":11,\"say\":\"b\"}");
@@ -286,11 +299,9 @@ int main(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < COUNT_OF(REFUSED); i++)
-		tests[count++] =
-			(struct CMUnitTest){REFUSED[i].name, refuses, NULL, NULL, (void *)(uintptr_t)i};
+		tests[count++] = (struct CMUnitTest){REFUSED[i].name, refuses, NULL, NULL, (void *)(uintptr_t)i};
 	for (size_t i = 0; i < COUNT_OF(ANSWERED); i++)
-		tests[count++] =
-			(struct CMUnitTest){ANSWERED[i].name, answers, NULL, NULL, (void *)(uintptr_t)i};
+		tests[count++] = (struct CMUnitTest){ANSWERED[i].name, answers, NULL, NULL, (void *)(uintptr_t)i};
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(refuses_too_many_headers);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(refuses_a_head_that_is_too_large);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(takes_a_large_head);

@@ -34,3 +34,15 @@ bool link_note_valid(struct store *store, const char *owner_id, const char *prov
 		fake_store.noted_account, sizeof(fake_store.noted_account), "%s", account != NULL ? account : "");
 	return true;
 }
+
+bool link_note_rejected(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,
+	struct problem *problem)
+{
+	(void)store;
+	(void)owner_id;
+	(void)provider_id;
+	(void)problem;
+	fake_store.rejections++;
+	fake_store.noted_generation = generation;
+	return true;
+}

@@ -12,6 +12,7 @@ struct fake_store {
 	struct link link;
 	size_t finds;
 	size_t notes;
+	size_t rejections;
 	int64_t noted_generation;
 	char noted_account[64];
 };

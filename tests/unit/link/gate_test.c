@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "../../../gate/link/gate.h"
-#include "../../../gate/link/validate.h"
 #include "demo.h"
 #include "fake_store.h"
 
@@ -240,13 +239,32 @@ static void a_provider_that_is_not_configured_is_a_problem(void **data)
 
 	state->question.preflight = true;
 	assert_false(evaluate(state));
+	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
+
 	state->requirements.list[0].optional = true;
 	state->question.ask_optional = true;
 	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_MISCONFIGURED);
+	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 	assert_null(state->answer.findings[0].provider);
 }
 
 /* --- old confirmations ------------------------------------------------------------------------------------------- */
+
+static void what_is_rejected_is_no_longer_known_good(void **data)
+{
+	struct state *state = *data;
+	struct provider *provider = add_provider(state, "fallen", false);
+	struct link *link = add_link(state, "fallen");
+
+	provider->fail_mode = FAIL_MODE_LAST_KNOWN_GOOD;
+	provider->last_known_good_max_age_ms = 60000;
+	link->access_token = (struct secret){"not-issued", strlen("not-issued")};
+	link->last_valid_at_ms = clock_now_ms() - 30000;
+	fake_store.found = true;
+	fake_store.link = *link;
+	assert_int_equal(evaluated_reason(state), REASON_TOKEN_REVOKED);
+	assert_int_equal(fake_store.rejections, 1);
+}
 
 static void a_young_confirmation_is_used_again(void **data)
 {
@@ -411,50 +429,6 @@ static void one_dead_provider_costs_only_its_own_verdict(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_REFUSED);
 }
 
-/* --- one link's page --------------------------------------------------------------------------------------------- */
-
-static void a_page_shows_the_user_and_the_installations(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "page", PROVIDER_GITHUB);
-	struct app_installation *installations = NULL;
-	struct provider_user user;
-	size_t count = 0;
-
-	provider->app_installations_url = demo_url(state->arena, "/page/installations");
-	demo_switch(state->arena, "page", "{\"installations\": 3}");
-	struct secret token = demo_token(state->arena, "page");
-	assert_int_equal(validate_token(&state->engine, provider, token, state->arena, &user, &count, &installations),
-		VALIDATION_CONFIRMED);
-	assert_string_equal(user.login, "alice");
-	assert_int_not_equal(user.id, 0);
-	assert_int_not_equal(*user.profile_url, '\0');
-	assert_int_equal(count, 3);
-	assert_int_not_equal(installations[0].id, 0);
-	assert_int_not_equal(*installations[0].account.login, '\0');
-}
-
-static void what_a_page_cannot_read_is_left_out(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = demo_provider(state->arena, "unread", PROVIDER_GITHUB);
-	struct app_installation *installations = NULL;
-	struct provider_user user;
-	size_t count = 0;
-
-	provider->app_installations_url = demo_url(state->arena, "/unread/installations");
-	demo_fault(state->arena, "unread", "installations", "{\"status\": 500}");
-	demo_fault(state->arena, "unread", "validate",
-		"{\"status\": 200, \"body\": \"{\\\"id\\\": 1, \\\"login\\\": \\\"x\\\", \\\"html_url\\\": "
-		"\\\"javascript:alert(1)\\\"}\"}");
-	struct secret token = demo_token(state->arena, "unread");
-	assert_int_equal(validate_token(&state->engine, provider, token, state->arena, &user, &count, &installations),
-		VALIDATION_CONFIRMED);
-	assert_string_equal(user.login, "x");
-	assert_string_equal(user.profile_url, "");
-	assert_int_equal(count, 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -468,6 +442,7 @@ int main(void)
 		TEST(optional_ones_are_asked_only_where_wanted),
 		TEST(nothing_required_is_allowed),
 		TEST(a_provider_that_is_not_configured_is_a_problem),
+		TEST(what_is_rejected_is_no_longer_known_good),
 		TEST(a_young_confirmation_is_used_again),
 		TEST(the_last_known_good_passes_with_a_warning),
 		TEST(a_token_replaced_meanwhile_is_judged_anew),
@@ -476,8 +451,6 @@ int main(void)
 		TEST(a_database_away_is_not_the_owners_fault),
 		TEST(all_providers_are_asked_at_once),
 		TEST(one_dead_provider_costs_only_its_own_verdict),
-		TEST(a_page_shows_the_user_and_the_installations),
-		TEST(what_a_page_cannot_read_is_left_out),
 	};
 
 	demo_start();

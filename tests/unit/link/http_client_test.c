@@ -293,8 +293,10 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	size_t ambiguous = 0;
 
 	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"closed\"}");
-	for (size_t i = 0; i < COUNT_OF(calls); i++)
+	for (size_t i = 0; i < COUNT_OF(calls); i++) {
+		request.deadline = deadline_in_ms(i < PROVIDER_IN_FLIGHT_MAX ? 3000 : 2000);
 		calls[i] = http_call_start(state->client, &request, waiter, i);
+	}
 	const char *gate = demo_ask(state->arena, "GET", "/_control/hole/gates/validate?waiting=65&timeout_ms=500", "");
 	assert_non_null(strstr(gate, "\"waiting\":64"));
 	struct http_answer alive = ask(state, validate(state, "alive", 1000));
@@ -312,6 +314,15 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	assert_int_equal(ambiguous, PROVIDER_IN_FLIGHT_MAX);
 	assert_int_equal(not_sent, 20);
 	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"open\"}");
+}
+
+static void what_comes_too_late_is_not_sent(void **data)
+{
+	struct state *state = *data;
+	struct http_answer answer = ask(state, validate(state, "late", 0));
+
+	assert_int_equal(answer.transport, TRANSPORT_NOT_SENT);
+	assert_int_equal(demo_number(state->arena, "late", "requests", "validate"), 0);
 }
 
 static void those_in_line_follow_in_order(void **data)
@@ -470,6 +481,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_post_is_not_redirected, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_post_is_never_sent_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_dead_provider_holds_up_nobody_else, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_comes_too_late_is_not_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(those_in_line_follow_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cancelled_call_makes_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ending_tells_those_who_wait, set_up, tear_down),

@@ -1,0 +1,50 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What wrk asks, for the service and for its ceiling alike. Arguments after `--`, as name=value:
+--   method, before, after   the path is before .. OWNER .. after
+--   owner, owners           owners are named owner .. "0001" and so on; each request takes the next one
+--   template                with it, a request has a body that creates a workspace; each name occurs once
+--   run                     four characters that tell the names of one run from those of another
+--   token                   names a file that holds the caller's token
+-- The last line of its output is what was measured, as JSON.
+
+local given = {}
+local count = 0
+local headers = {}
+local threads = 0
+
+function setup(thread)
+  thread:set("thread_number", threads)
+  threads = threads + 1
+end
+
+function init(arguments)
+  for _, argument in ipairs(arguments) do
+    local name, value = argument:match("^(%w+)=(.*)$")
+    given[name] = value
+  end
+  given.owners = tonumber(given.owners)
+  if given.token then headers["Authorization"] = "Bearer " .. io.open(given.token):read("l") end
+  if given.template then headers["Content-Type"] = "application/json" end
+end
+
+function request()
+  count = count + 1
+  local path = given.before
+  if given.owner then
+    local number = (count * 2 + thread_number) % given.owners + 1
+    path = given.before .. given.owner .. string.format("%04d", number) .. given.after
+  end
+  local body
+  if given.template then
+    body = string.format('{"name":"%s-%d-%07d","template_id":"%s"}', given.run, thread_number, count, given.template)
+  end
+  return wrk.format(given.method, path, headers, body)
+end
+
+function done(summary, latency, _)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"rps":%.1f,"p50_us":%d,"p99_us":%d,"refused":%d,"broken":%d}\n',
+    summary.requests, summary.requests / (summary.duration / 1e6), latency:percentile(50), latency:percentile(99),
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
