@@ -124,7 +124,8 @@ static struct deadline request_deadline(int64_t timeout_ms)
 	return deadline_in_ms(timeout_ms - margin_ms);
 }
 
-/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled. */
+/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled.
+ */
 static bool find_next_moment(const struct evaluation *evaluation, struct deadline budget, struct deadline *ret_moment)
 {
 	bool unsettled = false;

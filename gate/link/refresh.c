@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database is
- * held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as long
- * as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
+/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database
+ * is held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as
+ * long as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
 #include "refresh.h"
 
 #include <time.h>
@@ -73,7 +73,8 @@ static void hash_client(const struct provider *provider, struct arena *arena, ui
 	sha256(whole.bytes, whole.size, ret_hash);
 }
 
-/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's. */
+/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's.
+ */
 static void set_deadlines(struct attempt *attempt)
 {
 	int64_t lease_ms = attempt->engine->refresh_lease_ms;
@@ -103,7 +104,8 @@ static bool take_lease(struct attempt *attempt, struct arena *arena, struct leas
 /* --- saving ------------------------------------------------------------------------------------------------------ */
 
 /* An answer without a refresh token or extras keeps the old ones. */
-static struct lease_grant keep_what_is_not_named(const struct refresh_question *question, const struct oauth_grant *grant)
+static struct lease_grant keep_what_is_not_named(
+	const struct refresh_question *question, const struct oauth_grant *grant)
 {
 	return (struct lease_grant){
 		.access_token = grant->access_token,

@@ -46,8 +46,8 @@ static void start_validation(struct settle_scope *scope, struct settling *settli
 	settling->call = http_call_start(scope->engine->http, &request, scope_waiter(scope), settling->tag);
 }
 
-/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking again:
- * then the new one is judged from the start. false: the database does not say. */
+/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking
+ * again: then the new one is judged from the start. false: the database does not say. */
 static bool read_again(struct settle_scope *scope, struct settling *settling, bool *ret_moved)
 {
 	struct problem problem;
@@ -118,9 +118,9 @@ static void take_refresh(struct settle_scope *scope, struct settling *settling)
 	settling->wake.at_us = FOREVER_US;
 	settling->retry_after_s = outcome.retry_after_s;
 	if (!read_again(scope, settling, &moved)) {
-		settling->progress.refresh =
-			outcome.end == REFRESH_GRANTED || outcome.end == REFRESH_NOT_TRIED ? REFRESH_FAILED_TRANSIENTLY
-											   : outcome.end;
+		settling->progress.refresh = outcome.end == REFRESH_GRANTED || outcome.end == REFRESH_NOT_TRIED
+						     ? REFRESH_FAILED_TRANSIENTLY
+						     : outcome.end;
 		return;
 	}
 	if (!moved && outcome.end == REFRESH_GRANTED)

@@ -13,9 +13,9 @@ struct settle_scope {
 	struct engine *engine;
 	struct arena *arena;
 	const char *owner_id;
-	struct waiter *waiter;      /* NULL until something has to be waited for; the gate frees it */
-	struct deadline deadline;   /* of requests: a little before the budget ends, so that their ends are seen */
-	struct deadline half;       /* of the budget: the wait for another token while the one there is lives */
+	struct waiter *waiter;    /* NULL until something has to be waited for; the gate frees it */
+	struct deadline deadline; /* of requests: a little before the budget ends, so that their ends are seen */
+	struct deadline half;     /* of the budget: the wait for another token while the one there is lives */
 	int64_t begun_us;
 };
 
