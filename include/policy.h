@@ -153,6 +153,45 @@ const char *validation_word(enum validation validation);
 const char *step_word(enum step_kind kind);
 const char *grant_class_word(enum grant_class class);
 
+/* --- breaker.c -------------------------------------------------------------------------------------------------- */
+
+/* How one endpoint of a provider was reached lately. Times are milliseconds on any clock that only goes forward; all 0:
+ * nothing is known yet. */
+struct breaker_state {
+	unsigned failures;		/* evaluations in a row that could not reach it */
+	int64_t reached_at_ms;		/* when it was reached last; 0: never */
+	int64_t probe_at_ms;		/* open: from when on one evaluation may probe it; 0: closed */
+};
+
+#define BREAKER_STEP_LIST(X)                                                                                           \
+	X(BREAKER_ASK, "ask")                                                                                          \
+	X(BREAKER_PROBE, "probe")		/* ask, and say so by breaker_after_probe */                           \
+	X(BREAKER_SKIP, "skip")
+
+#define ENUMERATE(name, word) name,
+enum breaker_step_kind { BREAKER_STEP_LIST(ENUMERATE) BREAKER_STEP_COUNT };
+#undef ENUMERATE
+
+/* retry_after_s is for BREAKER_SKIP: until the next probe, rounded up, at least 1. */
+struct breaker_step {
+	enum breaker_step_kind kind;
+	unsigned retry_after_s;
+};
+
+/* Whether an evaluation asks the endpoint now. */
+struct breaker_step breaker_next_step(const struct breaker_state *state, int64_t now_ms);
+
+/* What is known after a probe has begun, after the endpoint was reached, and after an evaluation that asked at asked_at_ms
+ * could not reach it. */
+struct breaker_state breaker_after_probe(const struct breaker_state *state, int64_t now_ms);
+struct breaker_state breaker_after_reached(int64_t now_ms);
+struct breaker_state breaker_after_failure(const struct breaker_state *state, int64_t asked_at_ms, int64_t now_ms);
+
+/* Whether an answer says that the endpoint was reached: any but a server's failure. */
+bool breaker_is_reached(enum transport transport, int status);
+
+const char *breaker_step_word(enum breaker_step_kind kind);
+
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 
 /* One requirement as it was judged. enforcement is the effective one (enforcement_effective). last_valid_at_ms feeds
