@@ -39,6 +39,8 @@ static const struct suite *const suites[] = {
 	&judge_refresh_suite,
 	&breaker_suite,
 	&breaker_reached_suite,
+	&next_try_suite,
+	&lag_suite,
 	&finding_suite,
 	&decide_suite,
 	&enforcement_suite,
