@@ -42,7 +42,8 @@ struct link_facts {
 	enum reason remembered;		/* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
 	int64_t issued_at_ms;
 	int64_t expires_at_ms;		/* 0: never expires */
-	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token; 0: never */
+	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token, as far as a verdict may
+					 * be used again; 0: never */
 };
 
 struct provider_rules {
