@@ -21,7 +21,7 @@ WITH held AS MATERIALIZED (
   FROM timed t
 ), taken AS (
   UPDATE links l
-  SET lease_id = $4, lease_until = j.now_at + $5 * interval '1 millisecond', unresolved = l.unresolved + 1,
+  SET lease_id = $4, lease_until = j.now_at + $5::float8 * interval '1 millisecond', unresolved = l.unresolved + 1,
     cooldown_until = NULL, cooldown_reason = NULL, cooldown_client = NULL
   FROM judged j
   WHERE j.state = 'free' AND l.owner_id = j.owner_id AND l.provider_id = j.provider_id
