@@ -95,6 +95,10 @@ test("the preflight and the list refresh too", async () => {
   const other = await expired("plain");
   const { body } = await world.api("GET", "/api/v2/external-auth", { token: other.user.token });
   assert.deepEqual(body.links.map(({ reason }) => reason), ["valid"]);
+  assert.ok(Date.parse(body.links[0].expires) > Date.now(), "it shows the new token's life");
+  const third = await expired("plain");
+  const one = await world.api("GET", "/api/v2/external-auth/plain", { token: third.user.token });
+  assert.equal(one.body.authenticated, true);
 });
 
 test("rows", { concurrency: 1 }, async (t) => {

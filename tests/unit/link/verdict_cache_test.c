@@ -176,11 +176,11 @@ static void the_oldest_go_first(void **data)
 	size_t old = 0, young = 0;
 
 	(void)data;
-	for (size_t i = 0; i < 5 * LINKS; i++)
+	for (size_t i = 0; i < 3 * LINKS; i++)
 		put(owner_of(i, owner), &hub, 1, VALIDATION_CONFIRMED, (int64_t)i + 1);
 	for (size_t i = 0; i < LINKS; i++) {
 		old += find(owner_of(i, owner), &hub, 1) != VALIDATION_NONE;
-		young += find(owner_of(4 * LINKS + i, owner), &hub, 1) != VALIDATION_NONE;
+		young += find(owner_of(2 * LINKS + i, owner), &hub, 1) != VALIDATION_NONE;
 	}
 	assert_int_equal(old, 0);
 	assert_int_equal(young, LINKS);
