@@ -14,6 +14,7 @@
 #include "../http/subject.h"
 #include "../link/oauth.h"
 #include "../link/validate.h"
+#include "../link/verdict_cache.h"
 #include "../store/audit.h"
 #include "../store/browser.h"
 #include "../store/links.h"
@@ -216,6 +217,8 @@ static bool save_link(const struct request *request, const struct link_tokens *t
 			return false;
 		(void)usleep(SAVE_PAUSE_US);
 	}
+	verdict_cache_drop(request->service->engine->verdicts, tokens->owner_id,
+		providers_find(&request->service->engine->providers, tokens->provider_id));
 	return true;
 }
 
@@ -227,10 +230,13 @@ static const char *learn_account(const struct request *request, const struct pro
 	struct app_installation *installations = NULL;
 	size_t installation_count = 0;
 	struct problem problem;
+	int64_t asked_us = clock_monotonic_us();
 	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
 		request->arena, &user, &installation_count, &installations);
 	const char *account = user.login[0] != '\0' ? user.login : NULL;
+	const struct verdict_key key = {tokens->owner_id, provider, generation};
 
+	verdict_cache_put(request->service->engine->verdicts, &key, validation, asked_us);
 	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
 							  tokens->provider_id, generation, account, &problem))
 		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),

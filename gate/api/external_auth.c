@@ -12,6 +12,7 @@
 #include "../link/gate_json.h"
 #include "../link/revoke.h"
 #include "../link/validate.h"
+#include "../link/verdict_cache.h"
 #include "../store/links.h"
 
 /* --- list ------------------------------------------------------------------------------------------------------- */
@@ -306,6 +307,7 @@ bool api_external_auth_import(const struct request *request, struct reply *reply
 	tokens.provider_id = provider->id;
 	if (!link_save(request->service->store, &tokens, NULL, problem))
 		return false;
+	verdict_cache_drop(request->service->engine->verdicts, user.id, provider);
 	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "import"}}, 1);
 	if (!subject_audit(request, "link.import", user.id, provider->id, problem))
 		return false;
@@ -328,8 +330,10 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 		return false;
 	if (!found)
 		return problem_set(problem, PROBLEM_NOT_FOUND, "You have not connected this provider.");
-	if (provider != NULL)
+	if (provider != NULL) {
+		verdict_cache_drop(engine->verdicts, request->caller.user_id, provider);
 		metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "unlink"}}, 1);
+	}
 	if (!subject_audit(request, "link.remove", request->caller.user_id, id, problem))
 		return false;
 	if (provider != NULL && revoke_is_supported(provider) && link.readable)

@@ -9,9 +9,11 @@
 #include "../base/log.h"
 #include "../base/metrics.h"
 #include "../base/text.h"
+#include "breaker.h"
 #include "oauth.h"
 #include "refresh_wait.h"
 #include "token_endpoint.h"
+#include "verdict_cache.h"
 
 /* This part of the lease is kept for saving, and a try begins only while this part is left before that. */
 #define LEASE_SAVE_DIVISOR 5
@@ -166,6 +168,9 @@ static struct refresh_outcome save_grant(struct attempt *attempt, const struct o
 		log_number("generation", attempt->question->generation + (saved ? 1 : 0)),
 		log_number("tries", attempt->facts.again + 1),
 		log_duration("duration_ms", clock_monotonic_us() - attempt->begun_us));
+	if (saved)
+		verdict_cache_drop(
+			attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
 	count_end(attempt, saved ? "granted" : "superseded");
 	return ended(saved ? REFRESH_GRANTED : REFRESH_NOT_TRIED, 0);
 }
@@ -284,8 +289,13 @@ static struct next_try judge(struct attempt *attempt, const struct token_reply *
 static bool try_once(struct attempt *attempt, struct refresh_outcome *ret_outcome)
 {
 	SCOPED(arena_release) struct arena *arena = arena_new(REFRESH_ARENA_BYTES_MAX);
+	int64_t asked_us = clock_monotonic_us();
 	struct token_reply reply = ask(attempt, arena);
 	struct next_try next = judge(attempt, &reply);
+
+	if (next.step != TRY_REPEAT)
+		breaker_note(attempt->engine->breakers, attempt->question->provider, BREAKER_TOKEN,
+			breaker_is_reached(reply.transport, reply.status), asked_us);
 
 	switch (next.step) {
 	case TRY_REPEAT:

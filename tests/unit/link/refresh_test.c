@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "../../../gate/link/flight.h"
+#include "../../../gate/link/inquiry.h"
 #include "../../../gate/link/gate.h"
 #include "../store/fixture.h"
 #include "demo.h"
@@ -48,6 +49,7 @@ static void begin(struct refresh_case *c, void **state, const char *name)
 		.refresh_lease_ms = LEASE_MS,
 		.refresh_cooldown_ms = 60000};
 	c->engine.providers.list[c->engine.providers.count++] = c->provider;
+	c->engine.inquiries = inquiries_new(c->engine.http);
 	c->engine.flights = flights_new(&c->engine, 8);
 	import(c, demo_mint(c->f->arena, name));
 }
@@ -56,6 +58,7 @@ static void end(struct refresh_case *c)
 {
 	flights_drain(c->engine.flights, deadline_in_ms(20000));
 	flights_free(c->engine.flights);
+	inquiries_free(c->engine.inquiries);
 	http_client_free(c->engine.http);
 }
 
