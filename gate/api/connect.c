@@ -328,14 +328,28 @@ static bool tell_problem(const struct request *request, struct reply *reply, con
 	return true;
 }
 
+/* Who shows a preview of a link or scans it for harm asks with HEAD, which must not spend what the link holds (RFC 9110
+ * section 9.2.1: HEAD is safe). */
+static bool is_only_looking(const struct request *request, struct reply *reply)
+{
+	if (strcmp(request->method, "HEAD") != 0)
+		return false;
+	reply_empty(reply, 204);
+	return true;
+}
+
 bool api_connect_start(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return start(request, reply, problem) || tell_problem(request, reply, problem);
 }
 
 bool api_connect_callback(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return finish(request, reply, problem) || tell_problem(request, reply, problem);
 }

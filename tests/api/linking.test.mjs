@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Browser } from "../support/browser.mjs";
+import { exchange } from "../support/http.mjs";
 import { CLIENT_SECRET } from "../support/provider.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
 
@@ -154,6 +155,16 @@ test("of many visits with one ticket one wins", async () => {
   const url = await world.linkUrl(user);
   const answers = await Promise.all(Array.from({ length: 10 }, () => jsonBrowser().visit(url, world.service)));
   assert.equal(answers.filter(({ status }) => status === 303).length, 1);
+});
+
+test("a preview of the URL does not spend its ticket", async () => {
+  const url = await world.linkUrl(await world.createUser());
+  for (let i = 0; i < 2; i++) {
+    const seen = await exchange("HEAD", url);
+    assert.equal(seen.status, 204);
+    assert.equal(seen.headers["set-cookie"], undefined);
+  }
+  assert.equal((await jsonBrowser().visit(url, world.service)).status, 303);
 });
 
 test("a ticket is good for its provider only", async () => {
