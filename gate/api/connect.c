@@ -91,13 +91,21 @@ static bool redeem_ticket(const struct request *request, const char *ticket, str
 	return find_session(request, *ret_token, ret_session, problem);
 }
 
+/* What the access URL has behind its host: a proxy in front may serve others on the same name. */
+static const char *path_prefix(const char *access_url)
+{
+	const char *host = strstr(access_url, "://");
+	const char *path = host != NULL ? strchr(host + strlen("://"), '/') : NULL;
+
+	return path != NULL ? path : "";
+}
+
 static void set_session_cookie(const struct request *request, struct secret token, struct reply *reply)
 {
-	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
-
 	reply_add_header(reply, "Set-Cookie",
-		arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
+		arena_printf(request->arena, "%s=%s; Path=%s/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			SESSION_COOKIE, token.text, path_prefix(request->service->access_url),
+			BROWSER_SESSION_LIFETIME_S, request->is_https ? "; Secure" : ""));
 }
 
 /* --- to the provider and back ------------------------------------------------------------------------------------ */
