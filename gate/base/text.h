@@ -42,4 +42,7 @@ bool text_is_utf8(const char *bytes, size_t size);
  * (RFC 6749 section 3.1: parameters MUST NOT be included more than once), or does not decode to UTF-8 without NUL. */
 char *form_value(struct arena *arena, const char *form, const char *name);
 
+/* Whether the parameter is there at all, also where form_value cannot give its value. */
+bool form_is_given(struct arena *arena, const char *form, const char *name);
+
 #endif

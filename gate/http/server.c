@@ -192,6 +192,9 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 	        .source = {connection, read_body, send_continue, finish_body},
 	        .close = slow_should_yield(&worker->slow)};
 	exchange_run(exchange);
+	/* The process may have begun to end meanwhile: a client told to keep the connection would send into nothing. */
+	if (atomic_load(&server->guard.draining))
+		exchange->close = true;
 	text = exchange_print(exchange);
 	/* Before the write: it tells CivetWeb not to wait for a body that was not read. */
 	if (exchange->close)
