@@ -140,7 +140,8 @@ static void stop(struct serving *serving)
 			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
 	server_stop(serving->api);
 	server_stop(serving->admin);
-	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more. */
+	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more.
+	 */
 	flights_drain(serving->engine.flights, deadline_in_ms(REFRESH_DRAIN_MS));
 	flights_free(serving->engine.flights);
 	inquiries_free(serving->engine.inquiries);

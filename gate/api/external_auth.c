@@ -91,15 +91,16 @@ static bool judge_links(const struct request *request, const struct link *links,
 }
 
 /* What judging has refreshed is shown as it is now. */
-static bool read_moved(const struct request *request, struct link *link, const struct gate_finding *finding,
-	struct problem *problem)
+static bool read_moved(
+	const struct request *request, struct link *link, const struct gate_finding *finding, struct problem *problem)
 {
 	bool found = false;
 	struct link now;
 
 	if (finding == NULL || finding->generation == link->generation)
 		return true;
-	if (!link_find(request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
+	if (!link_find(
+		    request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
 		return false;
 	if (found)
 		*link = now;
@@ -176,8 +177,8 @@ static void add_installations(struct json *root, const struct app_installation *
 	}
 }
 
-/* Refreshes what has expired and can be refreshed, by judging the link as the gate does, and reads it again. Whatever the
- * verdict, the page goes on with the link there is. */
+/* Refreshes what has expired and can be refreshed, by judging the link as the gate does, and reads it again. Whatever
+ * the verdict, the page goes on with the link there is. */
 static bool renew_link(const struct request *request, bool *ret_linked, struct link *ret_link, struct problem *problem)
 {
 	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));

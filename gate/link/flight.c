@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flight table and its threads: see flight.h. Each provider has a line of its own and a bound of its own, and threads
- * serve the lines in turn, so a provider that never answers holds up nobody else's refreshes. One lock for everything
- * here; it is never held while a flight asks the database or a provider. A waiter's own lock is taken inside it, never
- * the other way round. */
+/* The flight table and its threads: see flight.h. Each provider has a line of its own and a bound of its own, and
+ * threads serve the lines in turn, so a provider that never answers holds up nobody else's refreshes. One lock for
+ * everything here; it is never held while a flight asks the database or a provider. A waiter's own lock is taken inside
+ * it, never the other way round. */
 #include "flight.h"
 
 #include <pthread.h>
@@ -25,8 +25,8 @@
 
 #define BUCKETS 256
 
-/* Threads of all providers together, as a multiple of one provider's bound: more dead providers at once are not provided
- * for. */
+/* Threads of all providers together, as a multiple of one provider's bound: more dead providers at once are not
+ * provided for. */
 #define THREADS_PER_BOUND 4
 
 struct ticket {
@@ -170,8 +170,7 @@ static struct flight *add_flight(struct flights *flights, const struct refresh_q
 		.owner_id = arena_copy(flight->arena, question->owner_id),
 		.provider = question->provider,
 		.generation = question->generation,
-		.refresh_token =
-			secret_copy(flight->arena, question->refresh_token.text, question->refresh_token.size),
+		.refresh_token = secret_copy(flight->arena, question->refresh_token.text, question->refresh_token.size),
 	};
 	if (!secret_is_empty(question->extras))
 		flight->question.extras = secret_copy(flight->arena, question->extras.text, question->extras.size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database is
- * held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as long
- * as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
+/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database
+ * is held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as
+ * long as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
 #include "refresh.h"
 
 #include <time.h>
@@ -75,7 +75,8 @@ static void hash_client(const struct provider *provider, struct arena *arena, ui
 	sha256(whole.bytes, whole.size, ret_hash);
 }
 
-/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's. */
+/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's.
+ */
 static void set_deadlines(struct attempt *attempt)
 {
 	int64_t lease_ms = attempt->engine->refresh_lease_ms;
@@ -105,7 +106,8 @@ static bool take_lease(struct attempt *attempt, struct arena *arena, struct leas
 /* --- saving ------------------------------------------------------------------------------------------------------ */
 
 /* An answer without a refresh token or extras keeps the old ones. */
-static struct lease_grant keep_what_is_not_named(const struct refresh_question *question, const struct oauth_grant *grant)
+static struct lease_grant keep_what_is_not_named(
+	const struct refresh_question *question, const struct oauth_grant *grant)
 {
 	return (struct lease_grant){
 		.access_token = grant->access_token,
@@ -167,8 +169,7 @@ static struct refresh_outcome save_grant(struct attempt *attempt, const struct o
 		log_number("tries", attempt->facts.again + 1),
 		log_duration("duration_ms", clock_monotonic_us() - attempt->begun_us));
 	if (saved)
-		verdict_cache_drop(
-			attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
+		verdict_cache_drop(attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
 	count_end(attempt, saved ? "granted" : "superseded");
 	return ended(saved ? REFRESH_GRANTED : REFRESH_NOT_TRIED, 0);
 }

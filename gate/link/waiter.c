@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiters: see waiter.h. Counted references, because a call that was given up outlives the thread that waited for it. */
+/* Waiters: see waiter.h. Counted references, because a call that was given up outlives the thread that waited for it.
+ */
 #include "waiter.h"
 
 #include <pthread.h>
