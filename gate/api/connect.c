@@ -92,13 +92,21 @@ static bool redeem_ticket(const struct request *request, const char *ticket, str
 	return find_session(request, *ret_token, ret_session, problem);
 }
 
+/* What the access URL has behind its host: a proxy in front may serve others on the same name. */
+static const char *path_prefix(const char *access_url)
+{
+	const char *host = strstr(access_url, "://");
+	const char *path = host != NULL ? strchr(host + strlen("://"), '/') : NULL;
+
+	return path != NULL ? path : "";
+}
+
 static void set_session_cookie(const struct request *request, struct secret token, struct reply *reply)
 {
-	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
-
 	reply_add_header(reply, "Set-Cookie",
-		arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
+		arena_printf(request->arena, "%s=%s; Path=%s/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			SESSION_COOKIE, token.text, path_prefix(request->service->access_url),
+			BROWSER_SESSION_LIFETIME_S, request->is_https ? "; Secure" : ""));
 }
 
 /* --- to the provider and back ------------------------------------------------------------------------------------ */
@@ -131,7 +139,7 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 	const char *ticket = request_query(request, "ticket");
 	const char *redirect = request_query(request, "redirect");
 	struct secret token = {.text = NULL};
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
 
 	if (!subject_check_redirect(redirect, problem))
@@ -268,11 +276,11 @@ static void tell_success(
 static bool finish(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct engine *engine = request->service->engine;
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
-	struct oauth_state state;
+	struct oauth_state state = {.provider_id = NULL};
 	struct secret code = {.text = NULL};
-	struct oauth_grant grant;
+	struct oauth_grant grant = {.expires_at_ms = 0};
 	int64_t generation = 0;
 
 	if (!find_cookie_session(request, &session, problem) ||
@@ -334,14 +342,28 @@ static bool tell_problem(const struct request *request, struct reply *reply, con
 	return true;
 }
 
+/* Who shows a preview of a link or scans it for harm asks with HEAD, which must not spend what the link holds (RFC 9110
+ * section 9.2.1: HEAD is safe). */
+static bool is_only_looking(const struct request *request, struct reply *reply)
+{
+	if (strcmp(request->method, "HEAD") != 0)
+		return false;
+	reply_empty(reply, 204);
+	return true;
+}
+
 bool api_connect_start(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return start(request, reply, problem) || tell_problem(request, reply, problem);
 }
 
 bool api_connect_callback(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return finish(request, reply, problem) || tell_problem(request, reply, problem);
 }

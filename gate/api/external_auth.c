@@ -168,7 +168,7 @@ static void add_installations(struct json *root, const struct app_installation *
 {
 	struct json *list = json_add_array(root, "installations");
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; installations != NULL && i < count; i++) {
 		struct json *entry = json_push_object(list);
 
 		json_add_integer(entry, "id", installations[i].id);
@@ -290,6 +290,9 @@ static bool read_import(const struct request *request, struct link_tokens *ret_t
 	if (expires_at != NULL && !clock_parse_rfc3339(expires_at, &ret_tokens->expires_at_ms))
 		good = problem_add_violation(
 			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
+	/* The first moment of 1970 has the number that stands for "never", and is long past. */
+	if (expires_at != NULL && ret_tokens->expires_at_ms == 0)
+		ret_tokens->expires_at_ms = 1;
 	return good;
 }
 

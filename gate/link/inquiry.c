@@ -48,7 +48,7 @@ static void *allocate(size_t size)
 	void *memory = calloc(1, size);
 
 	if (memory == NULL) {
-		fputs("gatehouse: out of memory for a question to a provider\n", stderr);
+		(void)fputs("gatehouse: out of memory for a question to a provider\n", stderr);
 		abort();
 	}
 	return memory;

@@ -65,7 +65,7 @@ struct verdict_cache *verdict_cache_new(void)
 	struct verdict_cache *cache = calloc(1, sizeof(*cache));
 
 	if (cache == NULL) {
-		fputs("gatehouse: out of memory for the verdict cache\n", stderr);
+		(void)fputs("gatehouse: out of memory for the verdict cache\n", stderr);
 		abort();
 	}
 	for (size_t i = 0; i < SHARDS; i++)
