@@ -169,8 +169,7 @@ static struct refresh_outcome save_grant(struct attempt *attempt, const struct o
 		log_number("tries", attempt->facts.again + 1),
 		log_duration("duration_ms", clock_monotonic_us() - attempt->begun_us));
 	if (saved)
-		verdict_cache_drop(
-			attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
+		verdict_cache_drop(attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
 	count_end(attempt, saved ? "granted" : "superseded");
 	return ended(saved ? REFRESH_GRANTED : REFRESH_NOT_TRIED, 0);
 }
