@@ -99,8 +99,8 @@ static bool open_store(struct foundation *foundation, struct problem *problem)
 	return store_open(&options, &foundation->store, problem);
 }
 
-static bool open_parts(struct foundation *foundation, enum cluster_use use, bool create, int *ret_applied,
-	struct problem *problem)
+static bool open_parts(
+	struct foundation *foundation, enum cluster_use use, bool create, int *ret_applied, struct problem *problem)
 {
 	foundation->arena = arena_new(FOUNDATION_ARENA_BYTES_MAX);
 	return open_cluster(foundation, use, problem) &&

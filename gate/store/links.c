@@ -13,7 +13,8 @@
 static void tell_unreadable(const struct link *link, const struct vault *vault, const char *key_id)
 {
 	bool given = vault_has_key(vault, key_id == NULL ? "" : key_id);
-	log_event(LOG_WARN, given ? "stored tokens do not open with their key" : "stored tokens are of a key that is not given",
+	log_event(LOG_WARN,
+		given ? "stored tokens do not open with their key" : "stored tokens are of a key that is not given",
 		log_string("key_id", key_id), log_string("owner_id", link->owner_id),
 		log_string("provider", link->provider_id));
 }

@@ -189,12 +189,13 @@ bool row_cell(struct row *row, struct arena *arena, const struct vault *vault, c
 
 static bool refuse_keys(const char *key_id, const char *why, struct problem *problem)
 {
-	problem_set(problem, PROBLEM_VALIDATION_FAILED, "Tokens in this database are encrypted with key %.16s, which %s.",
-		key_id, why);
-	return problem_detail(problem, "Add that key to GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS, behind the one that is "
-				       "to encrypt from now on (with the embedded database: to the file encryption-keys in "
-				       "the state directory, or put that file back from your backup); or use the database that "
-				       "belongs to the given keys.");
+	problem_set(problem, PROBLEM_VALIDATION_FAILED,
+		"Tokens in this database are encrypted with key %.16s, which %s.", key_id, why);
+	return problem_detail(problem,
+		"Add that key to GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS, behind the one that is "
+		"to encrypt from now on (with the embedded database: to the file encryption-keys in "
+		"the state directory, or put that file back from your backup); or use the database that "
+		"belongs to the given keys.");
 }
 
 bool vault_opens_check(const struct vault *vault, struct arena *arena, const char *key_id, struct sealed value)
@@ -205,8 +206,8 @@ bool vault_opens_check(const struct vault *vault, struct arena *arena, const cha
 	return key != NULL && aes_open(arena, key->bytes, value, CHECK_PLACE, &plain) && secret_equals(plain, expected);
 }
 
-static bool check_one(const struct vault *vault, struct arena *arena, struct row *row, const char *key_id,
-	struct problem *problem)
+static bool check_one(
+	const struct vault *vault, struct arena *arena, struct row *row, const char *key_id, struct problem *problem)
 {
 	if (!vault_has_key(vault, key_id))
 		return refuse_keys(key_id, "is not among the given keys", problem);
@@ -257,8 +258,8 @@ static bool check_links(const struct vault *vault, struct store *store, struct a
 	return true;
 }
 
-static bool add_check_value(const struct vault *vault, struct store *store, struct arena *arena, int64_t slot,
-	struct problem *problem)
+static bool add_check_value(
+	const struct vault *vault, struct store *store, struct arena *arena, int64_t slot, struct problem *problem)
 {
 	struct secret plain = {CHECK_TEXT, strlen(CHECK_TEXT)};
 	struct sealed sealed = aes_seal(arena, vault->keys[0].bytes, plain, CHECK_PLACE);

@@ -14,8 +14,8 @@
 MUST_CHECK bool vault_open(struct secret keys, struct vault **ret_vault, struct problem *problem);
 void vault_close(struct vault *vault);
 
-/* Compares the check values kept in the database with the keys; stores the first key's where there is none yet. Fails with a
- * sentence that names the key and says what to do where a key that encrypted links, or may have, is missing. */
+/* Compares the check values kept in the database with the keys; stores the first key's where there is none yet. Fails
+ * with a sentence that names the key and says what to do where a key that encrypted links, or may have, is missing. */
 MUST_CHECK bool vault_check(const struct vault *vault, struct store *store, struct problem *problem);
 
 /* The keys in their order, the first seals. An id is eight hexadecimal digits of the key's SHA-256. */

@@ -20,8 +20,8 @@ const char *vault_key_id(const struct vault *vault);
 struct sealed vault_seal(const struct vault *vault, struct arena *arena, struct cell cell, struct secret plain);
 
 /* Whether these bytes are the check value that key key_id seals; false also where that key is not given. */
-MUST_CHECK bool vault_opens_check(const struct vault *vault, struct arena *arena, const char *key_id,
-	struct sealed value);
+MUST_CHECK bool vault_opens_check(
+	const struct vault *vault, struct arena *arena, const char *key_id, struct sealed value);
 
 /* Whether this key is among the given. */
 bool vault_has_key(const struct vault *vault, const char *key_id);
