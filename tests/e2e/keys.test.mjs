@@ -3,6 +3,7 @@
 // to it under load, killed and taken up, the old key goes; what was stored clear is encrypted; a wrong key is refused.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Cluster } from "../support/postgres.mjs";
@@ -130,7 +131,7 @@ test("a new key comes and an old one goes, while services run", async (t) => {
     assert.deepEqual([verdict, reason, fixable_by], ["unverifiable", "decryption_failed", "operator"]);
     await world.preflight(user, template);
     assert.deepEqual(await rowsOf(world), before);
-    assert.ok(first.logLines().some((line) => line.key_id === idOf(B) && /key that is not given/.test(line.message ?? line.msg ?? JSON.stringify(line))), "the log names the key");
+    assert.ok(first.logLines().some((line) => line.key_id === idOf(B) && /a key that is not given/.test(line.message)), "the log names the key");
     assert.equal((await create(user, second)).status, 201);
     first.key = `${B},${A}`;
     await first.restart();
@@ -159,7 +160,7 @@ test("a new key comes and an old one goes, while services run", async (t) => {
     const load = Promise.all([creator(first, 1), creator(second, 7), linker(0), linker(1)]);
     await sleep(200);
     const killed = new Program("gatehouse keys rotate", process.env.GATEHOUSE_BIN, ["keys", "rotate", "--batch", "1"], { env: environmentWith(world, `${B},${A}`) });
-    await eventually("some rows are done", async () => await counted(world, A) < linkCount - 60, 20000, 2);
+    await eventually("some rows are done", async () => await counted(world, A) < linkCount * 0.7, 20000, 2);
     await killed.stop("SIGKILL");
     const left = await counted(world, A);
     assert.ok(left > 0, "it was in the middle");
@@ -173,12 +174,12 @@ test("a new key comes and an old one goes, while services run", async (t) => {
     for (const outcome of outcomes) assert.deepEqual([outcome.unreadable, outcome.left, outcome.key_id], [0, 0, idOf(B)]);
     t.diagnostic(`killed with ${left} of ${linkCount} left; under ${counts.creates} creates and ${counts.links} re-links; ${sum} done in ${Math.max(...outcomes.map(({ duration_ms }) => duration_ms))} ms`);
     // What was linked last is what stands there.
+    const fingerprints = new Map((await demo.secrets()).map(({ value, fingerprint }) => [value, fingerprint]));
     for (const { user, provider, token } of latest.values()) {
-      const asked = (await demo.requests(provider, "validate")).length;
       const { body } = await first.request("GET", `/api/v2/external-auth/${provider}`, { token: user.token });
       assert.equal(body.authenticated, true);
-      const request = (await demo.requests(provider, "validate"))[asked];
-      if (request?.headers?.authorization) assert.equal(request.headers.authorization, `Bearer ${token}`);
+      const { values } = (await demo.requests(provider, "validate")).at(-1);
+      assert.equal(values.authorization, fingerprints.get(token));
     }
     await Promise.all(users.map(async (user) => assert.equal((await create(user, first)).status, 201)));
   });
@@ -292,7 +293,7 @@ test("the embedded database's key file takes a new key", async (t) => {
   const { keys: [{ id: oldId }] } = JSON.parse((await run("status", "--json")).stdout);
 
   await t.test("as the README says", async () => {
-    const readme = (await import("node:fs")).readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
     const [, script] = readme.match(/```sh\n(cd \/var\/lib\/gatehouse\n[\s\S]*?)```/);
     const { code, stderr } = await runProgram("sh", "/bin/sh", ["-ec", script.replace("/var/lib/gatehouse", service.stateDirectory)]);
     assert.equal(code, 0, stderr);
@@ -311,7 +312,6 @@ test("the embedded database's key file takes a new key", async (t) => {
   });
 
   await t.test("a lost file is told, and made good by the old one", async () => {
-    const { renameSync, rmSync } = await import("node:fs");
     const path = join(service.stateDirectory, "encryption-keys");
     await service.end();
     renameSync(path, `${path}.away`);
