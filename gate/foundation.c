@@ -3,6 +3,7 @@
 #include "foundation.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "http/server.h"
@@ -12,11 +13,20 @@
 /* The configuration's derived values, a connection string and the keys; far below this. */
 #define FOUNDATION_ARENA_BYTES_MAX (1024 * 1024)
 
+/* A message may end in the words of a library, which have no full stop. */
+static bool is_sentence(const char *text)
+{
+	size_t size = strlen(text);
+
+	return size > 0 && strchr(".!?:", text[size - 1]) != NULL;
+}
+
 int foundation_complain(const struct problem *problem)
 {
-	const char *separator = problem->detail[0] != '\0' ? " " : "";
+	const char *stop = is_sentence(problem->message) ? "" : ".";
+	const char *blank = problem->detail[0] != '\0' ? " " : "";
 
-	(void)fprintf(stderr, "gatehouse: %s%s%s\n", problem->message, separator, problem->detail);
+	(void)fprintf(stderr, "gatehouse: %s%s%s%s\n", problem->message, stop, blank, problem->detail);
 	return EXIT_FAILED;
 }
 

@@ -42,12 +42,13 @@ struct link_facts {
 	enum reason remembered;		/* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
 	int64_t issued_at_ms;
 	int64_t expires_at_ms;		/* 0: never expires */
-	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token; 0: never */
+	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token, as far as a verdict may
+					 * be used again; 0: never */
 };
 
 struct provider_rules {
 	bool validates;			/* has a validate URL */
-	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and the engine can */
+	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and not an evaluation without effects */
 	int64_t min_valid_ms;		/* MIN_VALID */
 	int64_t verdict_age_max_ms;	/* GATE_MAX_AGE or PREFLIGHT_MAX_AGE: how old a confirmation is reused */
 };
@@ -147,11 +148,90 @@ struct token_answer {
  * that the table does not name blames the user only with 400 or 401; error may be NULL. */
 enum grant_class judge_refresh(const struct token_answer *answer);
 
+/* --- next_try.c ------------------------------------------------------------------------------------------------- */
+
+/* What follows from a try to refresh. TRY_REPEAT keeps the lease; all others end it. */
+#define TRY_STEP_LIST(X)                                                                                               \
+	X(TRY_SAVE, "save")                                                                                            \
+	X(TRY_REPEAT, "again")                                                                                          \
+	X(TRY_REMEMBER, "remember")		/* the owner must link again: never ask before */                      \
+	X(TRY_RELEASE, "release")		/* nothing happened: the next evaluation may try */                    \
+	X(TRY_COOL_DOWN, "cool_down")		/* ask again after a cool-down only */                                 \
+	X(TRY_COOL_DOWN_CLIENT, "cool_down_client")	/* or as another client: a secret that was mended */
+
+enum try_step { TRY_STEP_LIST(ENUMERATE) TRY_STEP_COUNT };
+
+/* How the last try of a lease ended, and what is known of those before. */
+struct try_facts {
+	enum grant_class class;
+	unsigned unresolved;		/* earlier leases of this refresh token whose outcome nobody learnt */
+	unsigned ambiguous;		/* tries of this lease whose outcome nobody learnt, the last one included */
+	unsigned again;			/* how often a try of this lease was repeated */
+	int64_t retry_after_ms;		/* what the provider asks for; 0: nothing */
+	int64_t retry_left_ms;		/* REFRESH_RETRY_TIMEOUT, what is left of it */
+	int64_t lease_left_ms;		/* while a try may still begin */
+};
+
+struct next_try {
+	enum try_step step;
+	enum reason reason;		/* TRY_REMEMBER: what is remembered; a cool-down: why; else REASON_COUNT */
+	bool outcome_known;		/* false: the journal keeps this lease as an exchange that may have happened */
+	int64_t wait_ms;		/* TRY_REPEAT */
+};
+
+/* What to do after a try: the right-hand column of the token endpoint's table in contract section 5. */
+struct next_try next_try(const struct try_facts *facts);
+
+/* GitHub's replicas lag: a token that was issued just now may be refused for up to a second. How long to wait before
+ * asking once more about a token of this age that was refused this often; -1: the refusal stands. */
+int64_t lag_wait_ms(int64_t token_age_ms, unsigned refusals);
+
 #undef ENUMERATE
+
+const char *try_step_word(enum try_step step);
 
 const char *validation_word(enum validation validation);
 const char *step_word(enum step_kind kind);
 const char *grant_class_word(enum grant_class class);
+
+/* --- breaker.c -------------------------------------------------------------------------------------------------- */
+
+/* How one endpoint of a provider was reached lately. Times are milliseconds on any clock that only goes forward; all 0:
+ * nothing is known yet. */
+struct breaker_state {
+	unsigned failures;		/* evaluations in a row that could not reach it */
+	int64_t reached_at_ms;		/* when it was reached last; 0: never */
+	int64_t probe_at_ms;		/* open: from when on one evaluation may probe it; 0: closed */
+};
+
+#define BREAKER_STEP_LIST(X)                                                                                           \
+	X(BREAKER_ASK, "ask")                                                                                          \
+	X(BREAKER_PROBE, "probe")		/* ask, and say so by breaker_after_probe */                           \
+	X(BREAKER_SKIP, "skip")
+
+#define ENUMERATE(name, word) name,
+enum breaker_step_kind { BREAKER_STEP_LIST(ENUMERATE) BREAKER_STEP_COUNT };
+#undef ENUMERATE
+
+/* retry_after_s is for BREAKER_SKIP: until the next probe, rounded up, at least 1. */
+struct breaker_step {
+	enum breaker_step_kind kind;
+	unsigned retry_after_s;
+};
+
+/* Whether an evaluation asks the endpoint now. */
+struct breaker_step breaker_next_step(const struct breaker_state *state, int64_t now_ms);
+
+/* What is known after a probe has begun, after the endpoint was reached, and after an evaluation that asked at asked_at_ms
+ * could not reach it. */
+struct breaker_state breaker_after_probe(const struct breaker_state *state, int64_t now_ms);
+struct breaker_state breaker_after_reached(int64_t now_ms);
+struct breaker_state breaker_after_failure(const struct breaker_state *state, int64_t asked_at_ms, int64_t now_ms);
+
+/* Whether an answer says that the endpoint was reached: any but a server's failure. */
+bool breaker_is_reached(enum transport transport, int status);
+
+const char *breaker_step_word(enum breaker_step_kind kind);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 

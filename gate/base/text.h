@@ -27,6 +27,10 @@ void text_add_url(struct text *text, const char *piece);
 /* application/x-www-form-urlencoded: adds `&` where something stands before it, then name=value, both encoded. */
 void text_add_form(struct text *text, const char *name, const char *value);
 
+/* ASCII letters in place, whatever the locale. */
+void text_to_lower(char *text);
+void text_to_upper(char *text);
+
 /* Escaped for HTML text and quoted attributes. */
 void text_add_html(struct text *text, const char *piece);
 

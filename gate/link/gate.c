@@ -10,13 +10,6 @@
 #include "settle.h"
 #include "validate.h"
 
-/* Requests end a little before the budget does, so that their own ends are still seen: a tenth, and at most so much. */
-#define BUDGET_MARGIN_MS_MAX 100
-
-/* A confirmation is noted again when the noted one has lost this part of its use, so that a much used link is not
- * written at every evaluation. */
-#define NOTE_AGAIN_DIVISOR 10
-
 /* What one evaluation works on: the requirements that are asked for, tightly packed. */
 struct evaluation {
 	const struct gate_question *question;
@@ -49,7 +42,7 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 	answer->finding_count = requirements->count;
 	for (size_t i = 0; i < requirements->count; i++) {
 		const struct requirement *requirement = &requirements->list[i];
-		const struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
+		struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
 		bool asked_for = !requirement->optional || question->ask_optional;
 
 		if (provider == NULL && !requirement->optional) {
@@ -63,36 +56,26 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 	return true;
 }
 
-/* How old a noted confirmation of this provider may be where it is read; 0: nobody reads it, so none is written. */
-static int64_t note_use_ms(const struct gate_question *question, const struct provider *provider)
+static void fill_settling(const struct evaluation *evaluation, struct provider *provider, size_t tag)
 {
-	int64_t use_ms = provider->gate_max_age_ms;
+	const struct gate_question *question = evaluation->question;
+	struct settling *settling = &evaluation->settlings[tag];
+	bool may_refresh = evaluation->scope.engine->flights != NULL && !question->without_refresh;
 
-	if (question->preflight && provider->preflight_max_age_ms > use_ms)
-		use_ms = provider->preflight_max_age_ms;
-	if (provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD && use_ms == 0)
-		use_ms = provider->last_known_good_max_age_ms;
-	return use_ms;
-}
-
-static void fill_settling(
-	const struct gate_question *question, const struct provider *provider, size_t tag, struct settling *settling)
-{
 	settling->provider = provider;
 	settling->tag = tag;
-	settling->note_use_ms = note_use_ms(question, provider);
+	settling->wake.at_us = FOREVER_US;
 	settling->rules = (struct provider_rules){
 		.validates = *provider->validate_url != '\0',
-		.refreshes = false,
+		.refreshes = may_refresh && !provider->no_refresh,
 		.min_valid_ms = provider->min_valid_ms,
 		.verdict_age_max_ms = verdict_age_max_ms(question, provider),
 	};
-	settle_adopt_link(settling, question_link(question, provider->id));
+	settle_adopt_link(&evaluation->scope, settling, question_link(question, provider->id));
 }
 
 static void fill_evaluation(struct evaluation *evaluation, const struct gate_answer *answer)
 {
-	const struct gate_question *question = evaluation->question;
 	size_t count = 0;
 
 	for (size_t i = 0; i < answer->finding_count; i++)
@@ -107,76 +90,60 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 		if (!answer->findings[i].asked_for)
 			continue;
 		evaluation->of_requirement[i] = &evaluation->settlings[tag];
-		fill_settling(question, answer->findings[i].provider, tag, &evaluation->settlings[tag]);
+		fill_settling(evaluation, answer->findings[i].provider, tag);
 		evaluation->settling_count++;
 	}
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------------ */
 
-static struct deadline request_deadline(int64_t timeout_ms)
+/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled. */
+static bool find_next_moment(const struct evaluation *evaluation, struct deadline budget, struct deadline *ret_moment)
 {
-	int64_t margin_ms = timeout_ms / 10 < BUDGET_MARGIN_MS_MAX ? timeout_ms / 10 : BUDGET_MARGIN_MS_MAX;
+	bool unsettled = false;
 
-	return deadline_in_ms(timeout_ms - margin_ms);
+	*ret_moment = budget;
+	for (size_t i = 0; i < evaluation->settling_count; i++) {
+		const struct settling *settling = &evaluation->settlings[i];
+
+		if (settling->settled)
+			continue;
+		unsettled = true;
+		*ret_moment = deadline_earlier(*ret_moment, settling->wake);
+	}
+	return unsettled;
+}
+
+static void wake_those_due(struct evaluation *evaluation)
+{
+	for (size_t i = 0; i < evaluation->settling_count; i++) {
+		struct settling *settling = &evaluation->settlings[i];
+
+		if (!settling->settled && deadline_passed(settling->wake))
+			settle_wake(&evaluation->scope, settling);
+	}
 }
 
 static void settle_all(struct evaluation *evaluation)
 {
 	struct settle_scope *scope = &evaluation->scope;
 	struct deadline budget = deadline_in_ms(evaluation->question->timeout_ms);
+	struct deadline moment;
 
 	for (size_t i = 0; i < evaluation->settling_count; i++)
 		settle_advance(scope, &evaluation->settlings[i]);
 	if (scope->waiter == NULL)
 		return;
-	for (struct http_call *call; (call = http_waiter_next(scope->waiter, budget)) != NULL;)
-		settle_take_answer(scope, &evaluation->settlings[http_call_tag(call)]);
+	while (find_next_moment(evaluation, budget, &moment) && !deadline_passed(budget)) {
+		const struct awaited *ended = waiter_next(scope->waiter, moment);
+
+		if (ended != NULL)
+			settle_take_end(scope, &evaluation->settlings[ended->tag]);
+		wake_those_due(evaluation);
+	}
 	for (size_t i = 0; i < evaluation->settling_count; i++)
 		settle_give_up(scope, &evaluation->settlings[i]);
-	http_waiter_free(scope->waiter);
-}
-
-/* --- noting verdicts ---------------------------------------------------------------------------------------- */
-
-static bool is_worth_noting(const struct settling *settling)
-{
-	if (!settling->confirmed || settling->note_use_ms == 0)
-		return false;
-	return clock_now_ms() - settling->facts.last_valid_at_ms >= settling->note_use_ms / NOTE_AGAIN_DIVISOR;
-}
-
-/* What was confirmed once must not pass as last known good, or as young, after the provider said no. */
-static bool is_worth_forgetting(const struct settling *settling)
-{
-	return settling->reason == REASON_TOKEN_REVOKED && settling->facts.last_valid_at_ms != 0;
-}
-
-static bool note_verdict(const struct settle_scope *scope, const struct settling *settling, struct problem *problem)
-{
-	struct store *store = scope->engine->store;
-	const char *provider_id = settling->provider->id;
-
-	if (is_worth_forgetting(settling))
-		return link_note_rejected(store, scope->owner_id, provider_id, settling->link.generation, problem);
-	if (is_worth_noting(settling))
-		return link_note_valid(
-			store, scope->owner_id, provider_id, settling->link.generation, settling->account, problem);
-	return true;
-}
-
-/* Best effort: without a confirmation's note the provider is asked once more. */
-static void note_verdicts(const struct evaluation *evaluation)
-{
-	struct problem problem;
-
-	for (size_t i = 0; i < evaluation->settling_count; i++) {
-		const struct settling *settling = &evaluation->settlings[i];
-
-		if (!note_verdict(&evaluation->scope, settling, &problem))
-			log_event(LOG_WARN, "verdict not noted", log_string("provider", settling->provider->id),
-				log_string("problem", problem.message));
-	}
+	waiter_free(scope->waiter);
 }
 
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
@@ -213,7 +180,7 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 	}
 	judged.reason = settling->reason;
 	judged.retry_after_s = settling->retry_after_s;
-	judged.last_valid_at_ms = settling->facts.last_valid_at_ms;
+	judged.last_valid_at_ms = settling->known_good_at_ms;
 	finding->linked = settling->facts.linked;
 	finding->generation = finding->linked ? settling->link.generation : 0;
 	finding->provider_status = settling->provider_status;
@@ -258,8 +225,9 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 		.scope = {.engine = engine,
 			.arena = arena,
 			.owner_id = question->owner_id,
-			.deadline = request_deadline(question->timeout_ms),
-			.begun_us = clock_monotonic_us()},
+			.half = deadline_in_ms(question->timeout_ms / 2),
+			.begun_us = clock_monotonic_us(),
+			.has_whole_budget = question->timeout_ms >= engine->gate_timeout_ms},
 	};
 
 	memset(ret_answer, 0, sizeof(*ret_answer));
@@ -268,7 +236,8 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 	fill_evaluation(&evaluation, ret_answer);
 	settle_all(&evaluation);
 	decide_answer(&evaluation, ret_answer);
-	note_verdicts(&evaluation);
+	for (size_t i = 0; i < evaluation.settling_count; i++)
+		settle_note(&evaluation.scope, &evaluation.settlings[i]);
 	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
 	count_answer(question, ret_answer);
 	return true;

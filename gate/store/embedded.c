@@ -31,12 +31,16 @@
 /* A running service may be making its cluster right now. */
 #define JOIN_MS 30000
 
+/* Who stops a cluster lets the commands that joined it finish; they take a second. */
+#define USERS_MS 10000
+
 #define POLL_MS 20
 
 struct embedded {
 	struct cluster cluster;
-	struct postmaster *postmaster;
-	int lock;
+	struct postmaster *postmaster; /* NULL: joined, another process runs it */
+	int lock;		       /* exclusive: who starts and stops the cluster */
+	int users;		       /* shared: who uses it; exclusive: nobody may join, it is being stopped */
 };
 
 static void pause_briefly(void)
@@ -47,19 +51,27 @@ static void pause_briefly(void)
 
 /* --- the lock ------------------------------------------------------------------------------------------------------ */
 
-/* -1 with errno EWOULDBLOCK where somebody else holds it. */
-static int take_lock(const struct cluster *cluster)
+/* -1 with errno EWOULDBLOCK where somebody else holds it otherwise. */
+static int take_file_lock(const struct cluster *cluster, const char *name, int operation)
 {
-	int fd = open(arena_printf(cluster->arena, "%s/lock", cluster->state_dir), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		0600);
+	int fd = open(arena_printf(cluster->arena, "%s/%s", cluster->state_dir, name),
+		O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (flock(fd, operation | LOCK_NB) != 0) {
 		int saved = errno;
 		close(fd);
 		errno = saved;
 		return -1;
 	}
+	return fd;
+}
+
+static int take_lock(const struct cluster *cluster)
+{
+	int fd = take_file_lock(cluster, "lock", LOCK_EX);
+	if (fd < 0)
+		return -1;
 	char text[16];
 	int size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	/* For the reader of the file; the lock holds without it. */
@@ -100,12 +112,15 @@ static struct embedded *embedded_new(void)
 	if (embedded == NULL)
 		return NULL;
 	embedded->lock = -1;
+	embedded->users = -1;
 	embedded->cluster.arena = arena_new(EMBEDDED_ARENA_BYTES_MAX);
 	return embedded;
 }
 
 static void embedded_free(struct embedded *embedded)
 {
+	if (embedded->users >= 0)
+		close(embedded->users);
 	if (embedded->lock >= 0)
 		close(embedded->lock);
 	arena_free(embedded->cluster.arena);
@@ -166,23 +181,35 @@ bool embedded_start(const char *state_dir, struct arena *arena, struct embedded 
 	return false;
 }
 
-/* The lock is another's: its service answers, or ends and leaves the lock to us. */
+/* A place among the users first, so that whoever runs the cluster does not stop it between our look and our use. */
+static bool join_running(struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url)
+{
+	embedded->users = take_file_lock(&embedded->cluster, "users", LOCK_SH);
+	if (embedded->users < 0)
+		return false;
+	if (cluster_find_socket(&embedded->cluster)) {
+		*ret_connection_url = cluster_url(&embedded->cluster, arena);
+		if (PQping(ret_connection_url->text) == PQPING_OK)
+			return true;
+	}
+	close(embedded->users);
+	embedded->users = -1;
+	return false;
+}
+
+/* Where the lock is another's, its service answers, or ends and leaves the lock to us. */
 static bool join_or_start(struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url,
-	bool *ret_started, struct problem *problem)
+	struct problem *problem)
 {
 	struct deadline deadline = deadline_in_ms(JOIN_MS);
 	do {
 		embedded->lock = take_lock(&embedded->cluster);
-		*ret_started = embedded->lock >= 0;
-		if (*ret_started)
+		if (embedded->lock >= 0)
 			return start_cluster(embedded, arena, ret_connection_url, problem);
 		if (errno != EWOULDBLOCK)
 			return refuse_lock(&embedded->cluster, errno, problem);
-		if (cluster_find_socket(&embedded->cluster)) {
-			*ret_connection_url = cluster_url(&embedded->cluster, arena);
-			if (PQping(ret_connection_url->text) == PQPING_OK)
-				return true;
-		}
+		if (join_running(embedded, arena, ret_connection_url))
+			return true;
 		pause_briefly();
 	} while (!deadline_passed(deadline));
 	problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE, "The running gatehouse's embedded PostgreSQL does not answer.");
@@ -195,25 +222,36 @@ bool embedded_join(const char *state_dir, struct arena *arena, struct embedded *
 	struct embedded *embedded = embedded_new();
 	if (embedded == NULL)
 		return problem_set(problem, PROBLEM_INTERNAL, "There is no memory for the embedded database.");
-	bool started = false;
-	bool reached = cluster_find_user(&embedded->cluster, problem) &&
-		       cluster_prepare_state(&embedded->cluster, state_dir, problem) &&
-		       join_or_start(embedded, arena, ret_connection_url, &started, problem);
-	*ret_embedded = reached && started ? embedded : NULL;
-	if (!reached)
-		embedded_stop(embedded);
-	else if (!started)
-		embedded_free(embedded);
-	return reached;
+	if (cluster_find_user(&embedded->cluster, problem) &&
+		cluster_prepare_state(&embedded->cluster, state_dir, problem) &&
+		join_or_start(embedded, arena, ret_connection_url, problem)) {
+		*ret_embedded = embedded;
+		return true;
+	}
+	embedded_stop(embedded);
+	return false;
+}
+
+/* Waits for the users to finish and lets no new one in; one that takes too long loses the cluster. */
+static void lock_users_out(struct embedded *embedded)
+{
+	struct deadline deadline = deadline_in_ms(USERS_MS);
+	do {
+		embedded->users = take_file_lock(&embedded->cluster, "users", LOCK_EX);
+		if (embedded->users >= 0 || errno != EWOULDBLOCK)
+			return;
+		pause_briefly();
+	} while (!deadline_passed(deadline));
 }
 
 void embedded_stop(struct embedded *embedded)
 {
 	if (embedded == NULL)
 		return;
-	bool served = embedded->postmaster != NULL;
-	postmaster_free(embedded->postmaster);
-	if (served)
+	if (embedded->postmaster != NULL) {
+		lock_users_out(embedded);
+		postmaster_free(embedded->postmaster);
 		cluster_drop_socket(&embedded->cluster);
+	}
 	embedded_free(embedded);
 }

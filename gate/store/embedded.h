@@ -14,12 +14,13 @@ struct embedded;
 MUST_CHECK bool embedded_start(const char *state_dir, struct arena *arena, struct embedded **ret_embedded,
 	struct secret *ret_connection_url, struct problem *problem);
 
-/* For `migrate` and `token create`: uses the cluster that a running service has started (*ret_embedded is then NULL), or
- * starts it for the time being. */
+/* For the other subcommands: uses the cluster that a running service, or another command, has started and keeps it from
+ * being stopped meanwhile; where none runs, starts it for the time being. */
 MUST_CHECK bool embedded_join(const char *state_dir, struct arena *arena, struct embedded **ret_embedded,
 	struct secret *ret_connection_url, struct problem *problem);
 
-/* Stops the cluster (fast shutdown) and waits for it. NULL is nothing to do. */
+/* Lets go of a cluster that was joined; stops one of our own (fast shutdown), waiting for those who joined it and for its
+ * end. NULL is nothing to do. */
 void embedded_stop(struct embedded *embedded);
 
 #endif
