@@ -30,7 +30,7 @@ struct breakers *breakers_new(const struct providers *providers)
 	struct breakers *breakers = calloc(1, sizeof(*breakers));
 
 	if (breakers == NULL) {
-		fputs("gatehouse: out of memory for the breakers\n", stderr);
+		(void)fputs("gatehouse: out of memory for the breakers\n", stderr);
 		abort();
 	}
 	breakers->providers = providers;

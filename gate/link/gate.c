@@ -97,7 +97,8 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 
 /* --- asking ------------------------------------------------------------------------------------------------------ */
 
-/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled. */
+/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled.
+ */
 static bool find_next_moment(const struct evaluation *evaluation, struct deadline budget, struct deadline *ret_moment)
 {
 	bool unsettled = false;

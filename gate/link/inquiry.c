@@ -15,8 +15,8 @@
 
 #define CHAINS 256
 
-/* The transfer itself is bounded (PROVIDER_REQUEST_MS); how long to stand in the provider's line is for those who wait to
- * say, and the last of them takes the call along. */
+/* The transfer itself is bounded (PROVIDER_REQUEST_MS); how long to stand in the provider's line is for those who wait
+ * to say, and the last of them takes the call along. */
 #define LINE_MS (60 * 60 * 1000)
 
 struct inquiry {
@@ -48,7 +48,7 @@ static void *allocate(size_t size)
 	void *memory = calloc(1, size);
 
 	if (memory == NULL) {
-		fputs("gatehouse: out of memory for a question to a provider\n", stderr);
+		(void)fputs("gatehouse: out of memory for a question to a provider\n", stderr);
 		abort();
 	}
 	return memory;

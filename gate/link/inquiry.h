@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a provider whether one token is good, shared by all evaluations of this process that want to know it at the same
- * time: who comes while the question is under way joins it, which counts as asked now. Each waits with a deadline of its
- * own (waiter.h) and may leave; the question goes on for the others and is taken back when nobody is left. */
+/* Asking a provider whether one token is good, shared by all evaluations of this process that want to know it at the
+ * same time: who comes while the question is under way joins it, which counts as asked now. Each waits with a deadline
+ * of its own (waiter.h) and may leave; the question goes on for the others and is taken back when nobody is left. */
 #ifndef LINK_INQUIRY_H
 #define LINK_INQUIRY_H
 
@@ -26,8 +26,8 @@ struct inquiry_question {
 struct inquirer;
 
 /* Asks, or joins who asks already; never blocks. Its end comes from the waiter with this tag. */
-struct inquirer *inquiry_join(struct inquiries *inquiries, const struct inquiry_question *question,
-	struct waiter *waiter, size_t tag);
+struct inquirer *inquiry_join(
+	struct inquiries *inquiries, const struct inquiry_question *question, struct waiter *waiter, size_t tag);
 
 /* When the question was asked that this is a part of, on clock_monotonic_us. */
 int64_t inquirer_asked_us(const struct inquirer *inquirer);

@@ -39,8 +39,8 @@ struct waiter *settle_waiter(struct settle_scope *scope)
 	return scope->waiter;
 }
 
-/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking again:
- * then the new one is judged from the start. false: the database does not say. */
+/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking
+ * again: then the new one is judged from the start. false: the database does not say. */
 static bool read_again(struct settle_scope *scope, struct settling *settling, bool *ret_moved)
 {
 	struct problem problem;

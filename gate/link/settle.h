@@ -15,10 +15,10 @@ struct settle_scope {
 	struct engine *engine;
 	struct arena *arena;
 	const char *owner_id;
-	struct waiter *waiter;      /* NULL until something has to be waited for; the gate frees it */
-	struct deadline half;       /* of the budget: the wait for another token while the one there is lives */
+	struct waiter *waiter; /* NULL until something has to be waited for; the gate frees it */
+	struct deadline half;  /* of the budget: the wait for another token while the one there is lives */
 	int64_t begun_us;
-	bool has_whole_budget;      /* not less patience than the configuration gives */
+	bool has_whole_budget; /* not less patience than the configuration gives */
 };
 
 #define FOREVER_US INT64_MAX
@@ -31,16 +31,16 @@ struct settling {
 	struct provider_rules rules;
 	struct progress progress;
 	struct inquirer *inquirer; /* a validation under way, or NULL */
-	struct ticket *ticket;  /* a refresh under way, or NULL */
-	struct deadline wake;   /* when to go on without either; FOREVER_US: not */
-	bool pausing;           /* nothing is under way: the same question is asked again at wake */
-	unsigned refusals;      /* of this token straight after it was issued */
-	int64_t renewed_us;     /* when this evaluation got another token than it began with; 0: it did not */
+	struct ticket *ticket;     /* a refresh under way, or NULL */
+	struct deadline wake;      /* when to go on without either; FOREVER_US: not */
+	bool pausing;              /* nothing is under way: the same question is asked again at wake */
+	unsigned refusals;         /* of this token straight after it was issued */
+	int64_t renewed_us;        /* when this evaluation got another token than it began with; 0: it did not */
 	bool settled;
 	enum reason reason;
 	int64_t known_good_at_ms; /* by what the store or this process remembers; for FAIL_MODE last_known_good */
-	bool confirmed;      /* the provider said so within this evaluation */
-	const char *account; /* whom the provider named; NULL: not said */
+	bool confirmed;           /* the provider said so within this evaluation */
+	const char *account;      /* whom the provider named; NULL: not said */
 	unsigned retry_after_s;
 	int provider_status;
 	int64_t duration_us;

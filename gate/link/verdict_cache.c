@@ -11,12 +11,12 @@
 
 #include "../base/clock.h"
 
-/* A hundred thousand links with room for the hash's unevenness, at 64 bytes an entry: 8 MiB, and half of one for chains.
- * Pages that no entry was ever put on cost nothing. */
+/* A hundred thousand links with room for the hash's unevenness, at 64 bytes an entry: 8 MiB, and half of one for
+ * chains. Pages that no entry was ever put on cost nothing. */
 #define SHARDS 32
 #define SHARD_ENTRIES 4096
 #define SHARD_CHAINS 4096
-_Static_assert(SHARDS * SHARD_ENTRIES >= 131072, "room for a hundred thousand links");
+_Static_assert(SHARDS *SHARD_ENTRIES >= 131072, "room for a hundred thousand links");
 
 #define OWNER_BYTES 16
 
@@ -28,7 +28,7 @@ struct entry {
 	const struct provider *provider;
 	int64_t generation;
 	int64_t asked_us;
-	int64_t noted_us; /* 0: never */
+	int64_t noted_us;      /* 0: never */
 	uint16_t chain_next;   /* also of those that are free */
 	uint16_t older, newer; /* by when they were put */
 	bool is_confirmed;     /* false: rejected */
@@ -65,7 +65,7 @@ struct verdict_cache *verdict_cache_new(void)
 	struct verdict_cache *cache = calloc(1, sizeof(*cache));
 
 	if (cache == NULL) {
-		fputs("gatehouse: out of memory for the verdict cache\n", stderr);
+		(void)fputs("gatehouse: out of memory for the verdict cache\n", stderr);
 		abort();
 	}
 	for (size_t i = 0; i < SHARDS; i++)
@@ -129,8 +129,8 @@ static size_t chain_index(uint64_t hash)
 }
 
 /* false: there is no cache, or the owner has no place in it. */
-static bool find_place(struct verdict_cache *cache, const char *owner_id, const struct provider *provider,
-	struct place *ret_place)
+static bool find_place(
+	struct verdict_cache *cache, const char *owner_id, const struct provider *provider, struct place *ret_place)
 {
 	if (cache == NULL || !read_owner(owner_id, ret_place->owner))
 		return false;
@@ -225,8 +225,10 @@ static struct entry *add_entry(const struct place *place, int64_t generation)
 {
 	struct entry *entry = take_entry(place->shard);
 
-	*entry = (struct entry){
-		.provider = place->provider, .generation = generation, .asked_us = INT64_MIN, .chain_next = *place->chain};
+	*entry = (struct entry){.provider = place->provider,
+		.generation = generation,
+		.asked_us = INT64_MIN,
+		.chain_next = *place->chain};
 	memcpy(entry->owner, place->owner, OWNER_BYTES);
 	*place->chain = name_of(place->shard, entry);
 	age_append(place->shard, entry);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What providers said of tokens lately, in this process's memory: whether a confirmation is young enough to be used again
- * (GATE_MAX_AGE, PREFLIGHT_MAX_AGE: contract section 5) is the policy's to say. A verdict is good for exactly the generation
- * it was given for, so that whatever writes a link ends it. Bounded; nothing is allocated after the start. */
+/* What providers said of tokens lately, in this process's memory: whether a confirmation is young enough to be used
+ * again (GATE_MAX_AGE, PREFLIGHT_MAX_AGE: contract section 5) is the policy's to say. A verdict is good for exactly the
+ * generation it was given for, so that whatever writes a link ends it. Bounded; nothing is allocated after the start.
+ */
 #ifndef LINK_VERDICT_CACHE_H
 #define LINK_VERDICT_CACHE_H
 
@@ -22,12 +23,12 @@ void verdict_cache_free(struct verdict_cache *cache); /* NULL is nothing to do *
 
 /* All below: a NULL cache knows nothing and remembers nothing. Moments are of clock_monotonic_us. */
 
-/* What the provider said last of the token of exactly this generation, VALIDATION_CONFIRMED or VALIDATION_REJECTED, and when
- * it was asked; VALIDATION_NONE: nothing that is remembered. */
+/* What the provider said last of the token of exactly this generation, VALIDATION_CONFIRMED or VALIDATION_REJECTED, and
+ * when it was asked; VALIDATION_NONE: nothing that is remembered. */
 enum validation verdict_cache_find(struct verdict_cache *cache, const struct verdict_key *key, int64_t *ret_asked_us);
 
-/* Remembers a confirmation or a rejection, of a provider that was asked at asked_us; other outcomes say nothing about the
- * token. What was asked later stays, a rejection stays where both were asked at once. */
+/* Remembers a confirmation or a rejection, of a provider that was asked at asked_us; other outcomes say nothing about
+ * the token. What was asked later stays, a rejection stays where both were asked at once. */
 void verdict_cache_put(
 	struct verdict_cache *cache, const struct verdict_key *key, enum validation outcome, int64_t asked_us);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A place where one thread waits for whichever of the things it has under way ends next: calls to providers
- * (http_client.h), questions shared with others (inquiry.h) and refresh flights (flight.h). Each embeds a struct awaited. Private to link/. */
+ * (http_client.h), questions shared with others (inquiry.h) and refresh flights (flight.h). Each embeds a struct
+ * awaited. Private to link/. */
 #ifndef LINK_WAITER_H
 #define LINK_WAITER_H
 

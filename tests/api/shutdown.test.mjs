@@ -17,11 +17,12 @@ after(() => Promise.all(worlds.map((world) => world.close())));
 test("creates that wait for a provider are answered before the end", async () => {
   const world = await freshWorld();
   const { demo, service } = world;
-  const owner = await world.createUser();
-  await world.link(owner, "demo");
+  // One owner each: creates of one owner share what is asked of the provider.
+  const [owner, ...others] = await Promise.all(Array.from({ length: 9 }, () => world.createUser()));
+  for (const one of [owner, ...others]) await world.link(one, "demo");
   const template = await world.createTemplate(["demo"]);
   await demo.closeGate("demo", "validate");
-  const creating = Array.from({ length: 8 }, () => world.createWorkspace(owner, template));
+  const creating = others.map((other) => world.createWorkspace(other, template));
   const kept = await RawConnection.open(service.base);
   const body = JSON.stringify({ name: "kept", template_id: template.id });
   kept.send(`POST /api/v2/users/me/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n`

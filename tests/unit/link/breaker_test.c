@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The breakers' shared state: one provider's and one endpoint's trouble is nobody else's, and of many threads one is the
- * probe. When what happens is told in tests/policy/breaker.eval. */
+/* The breakers' shared state: one provider's and one endpoint's trouble is nobody else's, and of many threads one is
+ * the probe. When what happens is told in tests/policy/breaker.eval. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,11 +107,14 @@ static void its_state_is_shown(void **data)
 	struct arena *arena = arena_new(8 << 20);
 
 	(void)data;
-	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} 0\n"));
+	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} "
+						   "0\n"));
 	fail_often(&lab, BREAKER_VALIDATE, 5);
-	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} 1\n"));
+	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} "
+						   "1\n"));
 	breaker_note(breakers, &lab, BREAKER_VALIDATE, true, clock_monotonic_us());
-	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} 0\n"));
+	assert_non_null(strstr(metric_line(arena), "gatehouse_breaker_open{provider=\"lab\",endpoint=\"validate\"} "
+						   "0\n"));
 	arena_free(arena);
 }
 

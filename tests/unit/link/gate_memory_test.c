@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the gate remembers between evaluations, over the misbehaving provider: verdicts that are used again, what is written
- * for FAIL_MODE last_known_good, and providers that are left alone. */
+/* What the gate remembers between evaluations, over the misbehaving provider: verdicts that are used again, what is
+ * written for FAIL_MODE last_known_good, and providers that are left alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -66,7 +66,8 @@ static void await_at_gate(struct state *state, const char *name, int count)
 	const char *path =
 		arena_printf(state->arena, "/_control/%s/gates/validate?waiting=%d&timeout_ms=10000", name, count);
 
-	assert_non_null(strstr(demo_ask(state->arena, "GET", path, ""), arena_printf(state->arena, "\"waiting\":%d", count)));
+	assert_non_null(
+		strstr(demo_ask(state->arena, "GET", path, ""), arena_printf(state->arena, "\"waiting\":%d", count)));
 }
 
 static long requests_of(struct state *state, const char *name)

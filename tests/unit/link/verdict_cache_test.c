@@ -193,8 +193,8 @@ static void *work_at_random(void *argument)
 
 	for (size_t i = 0; i < 20000; i++) {
 		seed = seed * 6364136223846793005U + 1442695040888963407U;
-		const struct verdict_key key = {owner_of(seed >> 40 & 63, owner), seed >> 50 & 1 ? &hub : &lab,
-			(int64_t)(seed >> 51 & 3)};
+		const struct verdict_key key = {
+			owner_of(seed >> 40 & 63, owner), seed >> 50 & 1 ? &hub : &lab, (int64_t)(seed >> 51 & 3)};
 		int64_t asked_us;
 
 		if ((seed >> 60 & 3) == 0)
