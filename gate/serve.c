@@ -13,6 +13,7 @@
 #include "foundation.h"
 #include "http/identify.h"
 #include "http/server.h"
+#include "link/flight.h"
 
 /* After the budget of an evaluation a request still writes its row and its answer. */
 #define DRAIN_MARGIN_MS 5000
@@ -95,6 +96,9 @@ static void connect_parts(struct serving *serving)
 	serving->engine.access_url = find_access_url(serving);
 	serving->engine.gate_timeout_ms = foundation->config->gate_timeout_ms;
 	serving->engine.enforcement = foundation->config->enforcement;
+	serving->engine.refresh_lease_ms = foundation->config->refresh_lease_ms;
+	serving->engine.refresh_cooldown_ms = foundation->config->refresh_cooldown_ms;
+	serving->engine.flights = flights_new(&serving->engine, (size_t)foundation->config->refresh_flights);
 	serving->service.config = foundation->config;
 	serving->service.store = foundation->store;
 	serving->service.engine = &serving->engine;
@@ -130,6 +134,9 @@ static void stop(struct serving *serving)
 			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
 	server_stop(serving->api);
 	server_stop(serving->admin);
+	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more. */
+	flights_drain(serving->engine.flights, deadline_in_ms(REFRESH_DRAIN_MS));
+	flights_free(serving->engine.flights);
 	http_client_free(serving->engine.http);
 	identity_cache_free(serving->service.identities);
 	foundation_close(&serving->foundation);

@@ -73,11 +73,21 @@
 #define PROVIDER_HEADER_BYTES_MAX 65536		/* all headers of one answer; GitHub sends about 4 KiB */
 #define PROVIDER_TOKEN_BYTES_MAX 16384		/* an Entra access token with many groups is about 8 KiB */
 #define PROVIDER_REQUEST_MS 5000		/* one validation or revocation; below the gate's budget of 10 s */
-#define PROVIDER_EXCHANGE_MS 10000		/* one code exchange: a browser waits for it */
+#define PROVIDER_EXCHANGE_MS 10000		/* one exchange at a token endpoint; two of them fit a lease of 30 s */
 #define PROVIDER_REVOKE_MS 10000		/* contract section 6 */
 #define PROVIDER_CONNECT_MS 3000		/* a TCP and TLS handshake around the world takes well under one second */
 #define PROVIDER_IN_FLIGHT_MAX 64		/* parallel requests to one provider; more wait in line */
 #define PROVIDER_ERROR_CHARS_MAX 400		/* contract section 5: a remembered reason, never with secrets */
+
+/* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The contract
+ * asks for 30 s; a failover of a database takes 20. */
+#define REFRESH_SAVE_MS 60000
+
+/* SIGTERM waits so long for refreshes under way. Kubernetes kills after 30 s, systemd after 90. */
+#define REFRESH_DRAIN_MS 30000
+
+/* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
+#define REFRESH_ARENA_BYTES_MAX (16 * 1024 * 1024)
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 

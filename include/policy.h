@@ -47,7 +47,7 @@ struct link_facts {
 
 struct provider_rules {
 	bool validates;			/* has a validate URL */
-	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and the engine can */
+	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and not an evaluation without effects */
 	int64_t min_valid_ms;		/* MIN_VALID */
 	int64_t verdict_age_max_ms;	/* GATE_MAX_AGE or PREFLIGHT_MAX_AGE: how old a confirmation is reused */
 };
@@ -147,7 +147,47 @@ struct token_answer {
  * that the table does not name blames the user only with 400 or 401; error may be NULL. */
 enum grant_class judge_refresh(const struct token_answer *answer);
 
+/* --- next_try.c ------------------------------------------------------------------------------------------------- */
+
+/* What follows from a try to refresh. TRY_REPEAT keeps the lease; all others end it. */
+#define TRY_STEP_LIST(X)                                                                                               \
+	X(TRY_SAVE, "save")                                                                                            \
+	X(TRY_REPEAT, "again")                                                                                          \
+	X(TRY_REMEMBER, "remember")		/* the owner must link again: never ask before */                      \
+	X(TRY_RELEASE, "release")		/* nothing happened: the next evaluation may try */                    \
+	X(TRY_COOL_DOWN, "cool_down")		/* ask again after a cool-down only */                                 \
+	X(TRY_COOL_DOWN_CLIENT, "cool_down_client")	/* or as another client: a secret that was mended */
+
+enum try_step { TRY_STEP_LIST(ENUMERATE) TRY_STEP_COUNT };
+
+/* How the last try of a lease ended, and what is known of those before. */
+struct try_facts {
+	enum grant_class class;
+	unsigned unresolved;		/* earlier leases of this refresh token whose outcome nobody learnt */
+	unsigned ambiguous;		/* tries of this lease whose outcome nobody learnt, the last one included */
+	unsigned again;			/* how often a try of this lease was repeated */
+	int64_t retry_after_ms;		/* what the provider asks for; 0: nothing */
+	int64_t retry_left_ms;		/* REFRESH_RETRY_TIMEOUT, what is left of it */
+	int64_t lease_left_ms;		/* while a try may still begin */
+};
+
+struct next_try {
+	enum try_step step;
+	enum reason reason;		/* TRY_REMEMBER: what is remembered; a cool-down: why; else REASON_COUNT */
+	bool outcome_known;		/* false: the journal keeps this lease as an exchange that may have happened */
+	int64_t wait_ms;		/* TRY_REPEAT */
+};
+
+/* What to do after a try: the right-hand column of the token endpoint's table in contract section 5. */
+struct next_try next_try(const struct try_facts *facts);
+
+/* GitHub's replicas lag: a token that was issued just now may be refused for up to a second. How long to wait before
+ * asking once more about a token of this age that was refused this often; -1: the refusal stands. */
+int64_t lag_wait_ms(int64_t token_age_ms, unsigned refusals);
+
 #undef ENUMERATE
+
+const char *try_step_word(enum try_step step);
 
 const char *validation_word(enum validation validation);
 const char *step_word(enum step_kind kind);

@@ -17,6 +17,7 @@ static const char *const enforcement_words[] = {ENFORCEMENT_LIST(WORD)};
 static const char *const fail_mode_words[] = {FAIL_MODE_LIST(WORD)};
 static const char *const validation_words[] = {VALIDATION_LIST(WORD)};
 static const char *const step_words[] = {STEP_LIST(WORD)};
+static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
@@ -80,6 +81,11 @@ const char *validation_word(enum validation validation)
 const char *step_word(enum step_kind kind)
 {
 	return word_at(step_words, COUNT_OF(step_words), kind);
+}
+
+const char *try_step_word(enum try_step step)
+{
+	return word_at(try_step_words, COUNT_OF(try_step_words), step);
 }
 
 const char *grant_class_word(enum grant_class class)

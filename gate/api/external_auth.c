@@ -89,6 +89,22 @@ static bool judge_links(const struct request *request, const struct link *links,
 	return gate_evaluate(engine, &question, request->arena, ret_answer, problem);
 }
 
+/* What judging has refreshed is shown as it is now. */
+static bool read_moved(const struct request *request, struct link *link, const struct gate_finding *finding,
+	struct problem *problem)
+{
+	bool found = false;
+	struct link now;
+
+	if (finding == NULL || finding->generation == link->generation)
+		return true;
+	if (!link_find(request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
+		return false;
+	if (found)
+		*link = now;
+	return true;
+}
+
 static bool list_of(const struct request *request, const char *owner_id, struct reply *reply, struct problem *problem)
 {
 	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
@@ -108,8 +124,13 @@ static bool list_of(const struct request *request, const char *owner_id, struct 
 
 		if (!judge_links(request, links + done, size, answer, problem))
 			return false;
-		for (size_t i = done; i < done + size; i++)
-			push_link(list, &links[i], find_finding(answer, links[i].provider_id), request->arena);
+		for (size_t i = done; i < done + size; i++) {
+			const struct gate_finding *finding = find_finding(answer, links[i].provider_id);
+
+			if (!read_moved(request, &links[i], finding, problem))
+				return false;
+			push_link(list, &links[i], finding, request->arena);
+		}
 	}
 	reply_json(reply, 200, root);
 	root = NULL;
@@ -154,6 +175,18 @@ static void add_installations(struct json *root, const struct app_installation *
 	}
 }
 
+/* Refreshes what has expired and can be refreshed, by judging the link as the gate does, and reads it again. Whatever the
+ * verdict, the page goes on with the link there is. */
+static bool renew_link(const struct request *request, bool *ret_linked, struct link *ret_link, struct problem *problem)
+{
+	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
+	const char *provider_id = ret_link->provider_id;
+
+	return judge_links(request, ret_link, 1, answer, problem) &&
+	       link_find(request->service->store, request->arena, request->caller.user_id, provider_id, ret_linked,
+		       ret_link, problem);
+}
+
 /* Whether the stored token may be shown to the provider at all. */
 static bool is_askable(const struct link *link)
 {
@@ -177,6 +210,8 @@ bool api_external_auth_get(const struct request *request, struct reply *reply, s
 		    problem))
 		return false;
 
+	if (linked && link.readable && !is_askable(&link) && !renew_link(request, &linked, &link, problem))
+		return false;
 	bool asks = linked && is_askable(&link);
 
 	if (asks)

@@ -87,6 +87,9 @@ struct config {
 	int64_t http_threads;
 	int64_t gate_timeout_ms;
 	enum enforcement enforcement;
+	int64_t refresh_lease_ms;
+	int64_t refresh_cooldown_ms;
+	int64_t refresh_flights;
 	size_t provider_count;
 	struct provider_settings providers[PROVIDERS_MAX];
 };

@@ -26,6 +26,9 @@
 		"Time a provider took", "provider purpose")                                                            \
 	X(METRIC_PROVIDER_IN_FLIGHT, "gatehouse_provider_requests_in_flight", GAUGE, "Requests at providers",          \
 		"provider")                                                                                            \
+	X(METRIC_REFRESHES, "gatehouse_refreshes_total", COUNTER, "Refreshes of links by how they ended",              \
+		"provider end")                                                                                        \
+	X(METRIC_FLIGHTS, "gatehouse_refreshes_in_flight", GAUGE, "Refreshes under way", "")                           \
 	X(METRIC_LINKS_WRITTEN, "gatehouse_links_written_total", COUNTER, "Links saved or removed", "provider how")    \
 	X(METRIC_DATABASE_QUERIES, "gatehouse_database_queries_total", COUNTER, "Statements", "result")                \
 	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took", "")\

@@ -47,6 +47,14 @@ const struct setting settings[] = {
                 "Budget of one evaluation, all providers together"},
         {"enforcement", SETTING_ENFORCEMENT, AT(enforcement), "deny", 0, 0, NULL,
                 "What a refusal does: deny, warn or dryrun"},
+        /* Two exchanges of PROVIDER_EXCHANGE_MS and the time to save fit; a process that dies is waited for so long. */
+        {"refresh_lease", SETTING_DURATION, AT(refresh_lease_ms), "30s", SECOND, 600 * SECOND, NULL,
+                "How long one process may spend a link's refresh token"},
+        {"refresh_cooldown", SETTING_DURATION, AT(refresh_cooldown_ms), "30s", 0, 3600 * SECOND, NULL,
+                "Before a refresh is tried again after the provider refused this client or gave no readable answer"},
+        /* As many as one provider is asked at once (PROVIDER_IN_FLIGHT_MAX); each has a thread while it lasts. */
+        {"refresh_flights", SETTING_INTEGER, AT(refresh_flights), "64", 1, 1024, NULL,
+                "Refreshes that one process has in flight at once at each provider"},
 };
 
 const size_t settings_count = COUNT_OF(settings);

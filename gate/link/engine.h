@@ -7,6 +7,8 @@
 #include "http_client.h"
 #include "provider.h"
 
+struct flights;
+
 struct engine {
 	struct providers providers;
 	struct store *store;
@@ -14,6 +16,9 @@ struct engine {
 	const char *access_url;		/* every URL handed out starts with it; no trailing slash */
 	int64_t gate_timeout_ms;
 	enum enforcement enforcement;	/* of the deployment */
+	struct flights *flights;	/* refreshes under way; NULL: this engine refreshes nothing */
+	int64_t refresh_lease_ms;
+	int64_t refresh_cooldown_ms;
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize

@@ -49,7 +49,7 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 	answer->finding_count = requirements->count;
 	for (size_t i = 0; i < requirements->count; i++) {
 		const struct requirement *requirement = &requirements->list[i];
-		const struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
+		struct provider *provider = providers_find(&engine->providers, requirement->provider_id);
 		bool asked_for = !requirement->optional || question->ask_optional;
 
 		if (provider == NULL && !requirement->optional) {
@@ -75,15 +75,19 @@ static int64_t note_use_ms(const struct gate_question *question, const struct pr
 	return use_ms;
 }
 
-static void fill_settling(
-	const struct gate_question *question, const struct provider *provider, size_t tag, struct settling *settling)
+static void fill_settling(const struct evaluation *evaluation, struct provider *provider, size_t tag)
 {
+	const struct gate_question *question = evaluation->question;
+	struct settling *settling = &evaluation->settlings[tag];
+	bool may_refresh = evaluation->scope.engine->flights != NULL && !question->without_refresh;
+
 	settling->provider = provider;
 	settling->tag = tag;
+	settling->wake.at_us = FOREVER_US;
 	settling->note_use_ms = note_use_ms(question, provider);
 	settling->rules = (struct provider_rules){
 		.validates = *provider->validate_url != '\0',
-		.refreshes = false,
+		.refreshes = may_refresh && !provider->no_refresh,
 		.min_valid_ms = provider->min_valid_ms,
 		.verdict_age_max_ms = verdict_age_max_ms(question, provider),
 	};
@@ -92,7 +96,6 @@ static void fill_settling(
 
 static void fill_evaluation(struct evaluation *evaluation, const struct gate_answer *answer)
 {
-	const struct gate_question *question = evaluation->question;
 	size_t count = 0;
 
 	for (size_t i = 0; i < answer->finding_count; i++)
@@ -107,7 +110,7 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 		if (!answer->findings[i].asked_for)
 			continue;
 		evaluation->of_requirement[i] = &evaluation->settlings[tag];
-		fill_settling(question, answer->findings[i].provider, tag, &evaluation->settlings[tag]);
+		fill_settling(evaluation, answer->findings[i].provider, tag);
 		evaluation->settling_count++;
 	}
 }
@@ -121,20 +124,53 @@ static struct deadline request_deadline(int64_t timeout_ms)
 	return deadline_in_ms(timeout_ms - margin_ms);
 }
 
+/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled. */
+static bool find_next_moment(const struct evaluation *evaluation, struct deadline budget, struct deadline *ret_moment)
+{
+	bool unsettled = false;
+
+	*ret_moment = budget;
+	for (size_t i = 0; i < evaluation->settling_count; i++) {
+		const struct settling *settling = &evaluation->settlings[i];
+
+		if (settling->settled)
+			continue;
+		unsettled = true;
+		*ret_moment = deadline_earlier(*ret_moment, settling->wake);
+	}
+	return unsettled;
+}
+
+static void wake_those_due(struct evaluation *evaluation)
+{
+	for (size_t i = 0; i < evaluation->settling_count; i++) {
+		struct settling *settling = &evaluation->settlings[i];
+
+		if (!settling->settled && deadline_passed(settling->wake))
+			settle_wake(&evaluation->scope, settling);
+	}
+}
+
 static void settle_all(struct evaluation *evaluation)
 {
 	struct settle_scope *scope = &evaluation->scope;
 	struct deadline budget = deadline_in_ms(evaluation->question->timeout_ms);
+	struct deadline moment;
 
 	for (size_t i = 0; i < evaluation->settling_count; i++)
 		settle_advance(scope, &evaluation->settlings[i]);
 	if (scope->waiter == NULL)
 		return;
-	for (struct http_call *call; (call = http_waiter_next(scope->waiter, budget)) != NULL;)
-		settle_take_answer(scope, &evaluation->settlings[http_call_tag(call)]);
+	while (find_next_moment(evaluation, budget, &moment) && !deadline_passed(budget)) {
+		const struct awaited *ended = waiter_next(scope->waiter, moment);
+
+		if (ended != NULL)
+			settle_take_end(scope, &evaluation->settlings[ended->tag]);
+		wake_those_due(evaluation);
+	}
 	for (size_t i = 0; i < evaluation->settling_count; i++)
 		settle_give_up(scope, &evaluation->settlings[i]);
-	http_waiter_free(scope->waiter);
+	waiter_free(scope->waiter);
 }
 
 /* --- noting verdicts ---------------------------------------------------------------------------------------- */
@@ -259,6 +295,7 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 			.arena = arena,
 			.owner_id = question->owner_id,
 			.deadline = request_deadline(question->timeout_ms),
+			.half = deadline_in_ms(question->timeout_ms / 2),
 			.begun_us = clock_monotonic_us()},
 	};
 

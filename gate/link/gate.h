@@ -17,13 +17,14 @@ struct gate_question {
 	const char *moment;			/* "create" or "preflight": a literal, label of the metrics */
 	bool ask_optional;			/* preflight shows optional ones too; create does not ask for them */
 	bool preflight;				/* PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
+	bool without_refresh;			/* an evaluation that may not change anything spends no refresh token */
 	int64_t timeout_ms;			/* the budget of the whole evaluation */
 };
 
 /* One requirement's end, in the version's order, optional ones included. */
 struct gate_finding {
 	struct finding finding;
-	const struct provider *provider;	/* NULL: named by the version as optional, not configured */
+	struct provider *provider;		/* NULL: named by the version as optional, not configured */
 	bool asked_for;				/* false for an optional one at create: its state was not looked at */
 	bool linked;
 	int64_t generation;			/* of the link it was judged by; 0 where there is none */

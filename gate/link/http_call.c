@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls and waiters: the memory of a request and its answer, and the hand-over between the thread that asks and the one
- * that transfers. A call that waits in line costs its request and little more; the answer's memory grows as it arrives
+/* Calls: the memory of a request and its answer, and the hand-over between the thread that asks and the one that
+ * transfers. A call that waits in line costs its request and little more; the answer's memory grows as it arrives
  * and is wiped, because answers of token endpoints hold tokens. */
-#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +14,8 @@
 /* Most answers (a user, a token) fit the first piece; larger ones double it. */
 #define ANSWER_FIRST_BYTES 2048
 
-struct http_waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t ended;
-	size_t references; /* the one who waits, and every call */
-	size_t under_way;
-	struct http_call *first_done, *last_done;
-};
+/* A provider may ask for any patience; more than this is not passed on, because a client that waits longer gives up. */
+#define RETRY_AFTER_S_MAX 3600
 
 static void *allocate(size_t size)
 {
@@ -31,89 +26,6 @@ static void *allocate(size_t size)
 		abort();
 	}
 	return memory;
-}
-
-/* --- waiters ----------------------------------------------------------------------------------------------------- */
-
-struct http_waiter *http_waiter_new(void)
-{
-	struct http_waiter *waiter = allocate(sizeof(*waiter));
-
-	pthread_mutex_init(&waiter->lock, NULL);
-	condition_init(&waiter->ended);
-	waiter->references = 1;
-	return waiter;
-}
-
-static void waiter_drop_reference(struct http_waiter *waiter)
-{
-	pthread_mutex_lock(&waiter->lock);
-	size_t left = --waiter->references;
-	pthread_mutex_unlock(&waiter->lock);
-	if (left > 0)
-		return;
-	pthread_cond_destroy(&waiter->ended);
-	pthread_mutex_destroy(&waiter->lock);
-	free(waiter);
-}
-
-void http_waiter_free(struct http_waiter *waiter)
-{
-	if (waiter != NULL)
-		waiter_drop_reference(waiter);
-}
-
-void http_waiter_release(struct http_waiter **waiter)
-{
-	http_waiter_free(*waiter);
-}
-
-static struct http_call *waiter_pop(struct http_waiter *waiter)
-{
-	struct http_call *call = waiter->first_done;
-
-	if (call == NULL)
-		return NULL;
-	waiter->first_done = call->next_done;
-	if (waiter->first_done == NULL)
-		waiter->last_done = NULL;
-	call->next_done = NULL;
-	return call;
-}
-
-/* For a call that is given up after it ended and before anybody took it. */
-static void waiter_unlink(struct http_waiter *waiter, const struct http_call *gone)
-{
-	struct http_call *done = waiter->first_done;
-
-	waiter->first_done = NULL;
-	waiter->last_done = NULL;
-	while (done != NULL) {
-		struct http_call *next = done->next_done;
-
-		done->next_done = NULL;
-		if (done != gone) {
-			if (waiter->last_done != NULL)
-				waiter->last_done->next_done = done;
-			else
-				waiter->first_done = done;
-			waiter->last_done = done;
-		}
-		done = next;
-	}
-}
-
-struct http_call *http_waiter_next(struct http_waiter *waiter, struct deadline deadline)
-{
-	struct timespec until = deadline_timespec(deadline);
-	int outcome = 0;
-
-	pthread_mutex_lock(&waiter->lock);
-	while (waiter->first_done == NULL && waiter->under_way > 0 && outcome == 0)
-		outcome = pthread_cond_timedwait(&waiter->ended, &waiter->lock, &until);
-	struct http_call *call = waiter_pop(waiter);
-	pthread_mutex_unlock(&waiter->lock);
-	return call;
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------------- */
@@ -187,14 +99,12 @@ static void put_request(struct http_call *call, const struct http_request *reque
 }
 
 struct http_call *http_call_new(
-	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
+	struct http_client *client, const struct http_request *request, struct waiter *waiter, size_t tag)
 {
 	size_t block_size = sizeof(struct http_call) + request_text_size(request);
 	struct http_call *call = allocate(block_size);
 
 	call->client = client;
-	call->waiter = waiter;
-	call->tag = tag;
 	call->block_size = block_size;
 	call->provider_id = request->provider_id;
 	call->purpose = request->purpose;
@@ -205,11 +115,7 @@ struct http_call *http_call_new(
 	call->refused = why_refused(request);
 	call->transport = TRANSPORT_NOT_SENT;
 	put_request(call, request);
-
-	pthread_mutex_lock(&waiter->lock);
-	waiter->references++;
-	waiter->under_way++;
-	pthread_mutex_unlock(&waiter->lock);
+	waiter_begin(waiter, &call->awaited, tag);
 	return call;
 }
 
@@ -225,52 +131,36 @@ static void drop_answer_bytes(struct http_call *call)
 
 void http_call_destroy(struct http_call *call)
 {
-	struct http_waiter *waiter = call->waiter;
-
 	drop_answer_bytes(call);
+	waiter_forget(&call->awaited);
 	explicit_bzero(call, call->block_size);
 	free(call);
-	waiter_drop_reference(waiter);
 }
 
 void http_call_hand_over(struct http_call *call)
 {
-	struct http_waiter *waiter = call->waiter;
-
-	pthread_mutex_lock(&waiter->lock);
+	/* For the client's thread, which is told so of calls that were left; handed over, the call is another thread's. */
 	call->finished = true;
-	if (call->state == CALL_RUNNING) {
-		call->state = CALL_DONE;
-		waiter->under_way--;
-		if (waiter->last_done != NULL)
-			waiter->last_done->next_done = call;
-		else
-			waiter->first_done = call;
-		waiter->last_done = call;
-		pthread_cond_signal(&waiter->ended);
-	}
-	pthread_mutex_unlock(&waiter->lock);
+	(void)waiter_hand_over(&call->awaited);
 }
 
 bool http_call_abandon(struct http_call *call)
 {
-	struct http_waiter *waiter = call->waiter;
-
-	pthread_mutex_lock(&waiter->lock);
-	bool running = call->state == CALL_RUNNING;
-	if (running) {
-		call->state = CALL_ABANDONED;
-		waiter->under_way--;
-	} else {
-		waiter_unlink(waiter, call);
-	}
-	pthread_mutex_unlock(&waiter->lock);
-	return running;
+	return waiter_leave(&call->awaited);
 }
 
 size_t http_call_tag(const struct http_call *call)
 {
-	return call->tag;
+	return call->awaited.tag;
+}
+
+_Static_assert(offsetof(struct http_call, awaited) == 0, "an awaited that comes back is its call");
+
+struct http_call *http_waiter_next(struct waiter *waiter, struct deadline deadline)
+{
+	if (waiter_is_idle(waiter))
+		return NULL;
+	return (struct http_call *)waiter_next(waiter, deadline);
 }
 
 /* --- what arrives ------------------------------------------------------------------------------------------------ */
@@ -407,6 +297,19 @@ struct http_answer http_call_peek(const struct http_call *call)
 	return answer;
 }
 
+unsigned http_answer_retry_after_s(const struct http_answer *answer)
+{
+	const char *text = answer->retry_after;
+	char *end = NULL;
+
+	if (text == NULL || *text < '0' || *text > '9')
+		return 0;
+	unsigned long seconds = strtoul(text, &end, 10);
+	if (*end != '\0')
+		return 0;
+	return seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
+}
+
 struct http_answer http_call_take(struct http_call *call, struct arena *arena)
 {
 	struct http_answer answer = http_call_peek(call);
@@ -425,7 +328,7 @@ struct http_answer http_call_take(struct http_call *call, struct arena *arena)
 
 struct http_answer http_client_ask(struct http_client *client, const struct http_request *request, struct arena *arena)
 {
-	struct http_waiter *waiter = http_waiter_new();
+	struct waiter *waiter = waiter_new();
 	struct http_call *call = http_call_start(client, request, waiter, 0);
 	struct deadline deadline = {.at_us = request->deadline.at_us + INT64_C(1000) * ASK_GRACE_MS};
 	struct http_answer answer = unanswered(TRANSPORT_AMBIGUOUS, "the deadline passed", 0);
@@ -433,6 +336,6 @@ struct http_answer http_client_ask(struct http_client *client, const struct http
 	if (http_waiter_next(waiter, deadline) != NULL)
 		answer = http_call_take(call, arena);
 	http_call_free(call);
-	http_waiter_free(waiter);
+	waiter_free(waiter);
 	return answer;
 }

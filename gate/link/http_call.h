@@ -8,18 +8,15 @@
 #include "http_client.h"
 #include "must_check.h"
 
-/* Owned by the client's thread while CALL_RUNNING, by who started it from CALL_DONE on. An abandoned one is freed by
- * the client's thread when it reads the message that says so. Guarded by the waiter's lock. */
-enum call_state { CALL_RUNNING, CALL_DONE, CALL_ABANDONED };
-
 /* Longest values kept of an answer's header: a media type with its charset, and an HTTP date. */
 #define CONTENT_TYPE_BYTES_MAX 128
 #define RETRY_AFTER_BYTES_MAX 64
 
+/* Owned by the client's thread while it is under way, by who started it when it has ended. One that was left is freed by
+ * the client's thread when it reads the message that says so. */
 struct http_call {
+	struct awaited awaited; /* first, so that the one is the other */
 	struct http_client *client;
-	struct http_waiter *waiter;
-	size_t tag;
 
 	/* The request; all text lies behind the struct in the same block. */
 	size_t block_size;
@@ -36,10 +33,6 @@ struct http_call {
 	int64_t transfer_ms;
 	const char *refused; /* why this request must not be sent as it is; NULL: it may */
 
-	/* Guarded by the waiter's lock. */
-	enum call_state state;
-	struct http_call *next_done;
-
 	/* Guarded by the client's lock. */
 	struct http_call *next_started;
 	struct http_call *next_cancelled;
@@ -53,7 +46,7 @@ struct http_call {
 	size_t header_bytes;
 	int64_t begun_us;
 
-	/* The answer: written by the client's thread before CALL_DONE. */
+	/* The answer: written by the client's thread before it hands the call over. */
 	enum transport transport;
 	int status;
 	char content_type[CONTENT_TYPE_BYTES_MAX];
@@ -69,7 +62,7 @@ struct http_call {
 
 /* A copy of the request, under way for the waiter. Ends the process where memory is out. */
 struct http_call *http_call_new(
-	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag);
+	struct http_client *client, const struct http_request *request, struct waiter *waiter, size_t tag);
 
 /* Wipes and frees. */
 void http_call_destroy(struct http_call *call);

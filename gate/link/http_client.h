@@ -12,6 +12,7 @@
 #include "../base/clock.h"
 #include "../base/secret.h"
 #include "policy.h"
+#include "waiter.h"
 
 struct http_client;
 struct http_call;
@@ -56,20 +57,19 @@ struct http_answer {
 	int64_t duration_us;
 };
 
-/* A place where one thread waits for whichever of its calls ends next. */
-struct http_waiter;
-struct http_waiter *http_waiter_new(void);
-void http_waiter_free(struct http_waiter *waiter);
-void http_waiter_release(struct http_waiter **waiter);	/* for SCOPED */
-
-/* Hands the request to the thread; never blocks. waiter may be shared by several calls. tag comes back as it is. */
+/* Hands the request to the thread; never blocks. waiter (waiter.h) may be shared by several calls, and by whatever else
+ * its thread waits for. tag comes back as it is. */
 struct http_call *http_call_start(struct http_client *client, const struct http_request *request,
-	struct http_waiter *waiter, size_t tag);
+	struct waiter *waiter, size_t tag);
 
 /* Waits until one of the waiter's started calls has ended and returns it, or NULL when the deadline passes or none is
- * under way. Each ended call is returned once. */
-struct http_call *http_waiter_next(struct http_waiter *waiter, struct deadline deadline);
+ * under way. Each ended call is returned once. Only for a waiter of nothing but calls. */
+struct http_call *http_waiter_next(struct waiter *waiter, struct deadline deadline);
 size_t http_call_tag(const struct http_call *call);
+
+/* What a Retry-After header asks for (RFC 9110 section 10.2.3): seconds, at most an hour; 0 where there is none or it is a
+ * date, which few send. */
+unsigned http_answer_retry_after_s(const struct http_answer *answer);
 
 /* Moves the answer into the arena. */
 struct http_answer http_call_take(struct http_call *call, struct arena *arena);

@@ -308,7 +308,7 @@ static void *loop_run(void *argument)
 /* --- what others call -------------------------------------------------------------------------------------------- */
 
 struct http_call *http_call_start(
-	struct http_client *client, const struct http_request *request, struct http_waiter *waiter, size_t tag)
+	struct http_client *client, const struct http_request *request, struct waiter *waiter, size_t tag)
 {
 	struct http_call *call = http_call_new(client, request, waiter, tag);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The authorization-code grant as client of a provider: where the browser is sent, and the exchange of what it brings
- * back. What differs between providers is said in one place each, beside the rule it departs from. */
+/* The grants as client of a provider: where the browser is sent, the exchange of what it brings back, and the form that
+ * asks for a new token. What differs between providers is said in one place each, beside the rule it departs from. */
 #include <string.h>
 
 #include "../base/text.h"
@@ -54,6 +54,24 @@ static const char *exchange_form(const struct engine *engine, const struct provi
 		text_add_form(&form, "code_verifier", verifier.text);
 	if (provider->type == PROVIDER_AZURE_DEVOPS_ENTRA)
 		text_add_form(&form, "resource", ENTRA_RESOURCE);
+	return form.bytes;
+}
+
+const char *oauth_refresh_form(
+	const struct engine *engine, const struct provider *provider, struct secret refresh_token, struct arena *arena)
+{
+	struct text form = text_in(arena);
+	bool is_azure = provider->type == PROVIDER_AZURE_DEVOPS;
+
+	text_add_form(&form, "grant_type", "refresh_token");
+	text_add_form(&form, is_azure ? "assertion" : "refresh_token", refresh_token.text);
+	if (is_azure)
+		text_add_form(&form, "redirect_uri", oauth_redirect_uri(engine, provider, arena));
+	if (provider->type == PROVIDER_AZURE_DEVOPS_ENTRA) {
+		text_add_form(&form, "resource", ENTRA_RESOURCE);
+		if (*provider->scopes != '\0')
+			text_add_form(&form, "scope", provider->scopes);
+	}
 	return form.bytes;
 }
 

@@ -28,4 +28,10 @@ struct oauth_grant {
 MUST_CHECK bool oauth_exchange_code(struct engine *engine, struct provider *provider, struct secret code,
 	struct secret verifier, struct arena *arena, struct oauth_grant *ret_grant, struct problem *problem);
 
+/* The form that asks for a new token (RFC 6749 section 6), without our client's credentials, as the provider's preset
+ * wants it: azure-devops takes the refresh token as an assertion beside the redirect URI, azure-devops-entra needs the
+ * resource and the scopes once more. */
+const char *oauth_refresh_form(const struct engine *engine, const struct provider *provider, struct secret refresh_token,
+	struct arena *arena);
+
 #endif

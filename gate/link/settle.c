@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One requirement on its way to a verdict: does what the policy says, step by step. */
-#include <stdlib.h>
+#include "settle.h"
 
 #include "../base/log.h"
 #include "http_call.h"
-#include "settle.h"
 #include "validate.h"
-
-/* A provider may ask for any patience; more than this is not passed on, because a client that waits longer gives up. */
-#define RETRY_AFTER_S_MAX 3600
 
 void settle_adopt_link(struct settling *settling, const struct link *link)
 {
@@ -35,24 +31,28 @@ static void settle_with(struct settle_scope *scope, struct settling *settling, e
 	settling->duration_us = clock_monotonic_us() - scope->begun_us;
 }
 
+static struct waiter *scope_waiter(struct settle_scope *scope)
+{
+	if (scope->waiter == NULL)
+		scope->waiter = waiter_new();
+	return scope->waiter;
+}
+
 static void start_validation(struct settle_scope *scope, struct settling *settling)
 {
 	struct http_request request =
 		validate_request(settling->provider, settling->link.access_token, scope->arena, scope->deadline);
 
-	if (scope->waiter == NULL)
-		scope->waiter = http_waiter_new();
-	settling->call = http_call_start(scope->engine->http, &request, scope->waiter, settling->tag);
+	settling->call = http_call_start(scope->engine->http, &request, scope_waiter(scope), settling->tag);
 }
 
-/* A rejected token may have been replaced meanwhile, by a refresh elsewhere or by linking again: then the new one is
- * judged from the start. false: the database does not say. */
-static bool reread_link(struct settle_scope *scope, struct settling *settling)
+/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking again:
+ * then the new one is judged from the start. false: the database does not say. */
+static bool read_again(struct settle_scope *scope, struct settling *settling, bool *ret_moved)
 {
 	struct problem problem;
 	struct link link;
 	bool found = false;
-	int64_t judged_generation = settling->link.generation;
 
 	if (!link_find(scope->engine->store, scope->arena, scope->owner_id, settling->provider->id, &found, &link,
 		    &problem)) {
@@ -60,27 +60,85 @@ static bool reread_link(struct settle_scope *scope, struct settling *settling)
 			log_string("problem", problem.message));
 		return false;
 	}
-	if (found && link.generation == judged_generation) {
-		settling->progress.reread = true;
-		return true;
-	}
+	*ret_moved = !found || link.generation != settling->link.generation;
 	settle_adopt_link(settling, found ? &link : NULL);
-	settling->progress.validation = VALIDATION_NONE;
-	settling->progress.reread = false;
+	if (!*ret_moved)
+		return true;
+	settling->progress = (struct progress){.refresh = settling->progress.refresh};
 	settling->confirmed = false;
+	settling->refusals = 0;
+	settling->renewed_us = clock_monotonic_us();
 	return true;
 }
 
-/* The one place where a refresh is asked for. rules.refreshes is false as long as the engine has no refresh, so the
- * policy never comes here; should it, the token could not be replaced just now. */
-static void refresh_link(struct settling *settling)
+static bool reread_link(struct settle_scope *scope, struct settling *settling)
 {
-	settling->progress.refresh = REFRESH_FAILED_TRANSIENTLY;
+	bool moved = false;
+
+	if (!read_again(scope, settling, &moved))
+		return false;
+	settling->progress.reread = !moved;
+	return true;
+}
+
+/* --- refreshing -------------------------------------------------------------------------------------------------- */
+
+/* While the token there is may still be good, a refresh that takes long must leave time to judge it on its own. */
+static bool may_do_without(const struct settling *settling)
+{
+	if (settling->progress.validation == VALIDATION_REJECTED)
+		return false;
+	return settling->facts.expires_at_ms == 0 || settling->facts.expires_at_ms > clock_now_ms();
+}
+
+static void start_refresh(struct settle_scope *scope, struct settling *settling)
+{
+	const struct refresh_question question = {
+		.owner_id = scope->owner_id,
+		.provider = settling->provider,
+		.generation = settling->link.generation,
+		.refresh_token = settling->link.refresh_token,
+		.extras = settling->link.extras,
+	};
+
+	settling->ticket = flight_join(scope->engine->flights, &question, scope_waiter(scope), settling->tag);
+	if (may_do_without(settling))
+		settling->wake = scope->half;
+}
+
+/* The flight has ended, and what it did stands in the link. Where the link has not moved, a flight that did not try was
+ * for another generation and is joined anew; one that says it has saved is not believed. */
+static void take_refresh(struct settle_scope *scope, struct settling *settling)
+{
+	struct refresh_outcome outcome = ticket_outcome(settling->ticket);
+	bool moved = false;
+
+	ticket_leave(settling->ticket);
+	settling->ticket = NULL;
+	settling->wake.at_us = FOREVER_US;
+	settling->retry_after_s = outcome.retry_after_s;
+	if (!read_again(scope, settling, &moved)) {
+		settling->progress.refresh =
+			outcome.end == REFRESH_GRANTED || outcome.end == REFRESH_NOT_TRIED ? REFRESH_FAILED_TRANSIENTLY
+											   : outcome.end;
+		return;
+	}
+	if (!moved && outcome.end == REFRESH_GRANTED)
+		settling->progress.refresh = REFRESH_FAILED_TRANSIENTLY;
+	else if (!moved || outcome.end == REFRESH_GRANTED)
+		settling->progress.refresh = outcome.end;
+}
+
+/* --- step by step ------------------------------------------------------------------------------------------------ */
+
+static bool is_waiting(const struct settling *settling)
+{
+	return settling->call != NULL || settling->ticket != NULL || settling->pausing;
 }
 
 void settle_advance(struct settle_scope *scope, struct settling *settling)
 {
-	while (!settling->settled && settling->call == NULL) {
+	while (!settling->settled && !is_waiting(settling)) {
 		struct step step = next_step(&settling->facts, &settling->rules, &settling->progress, clock_now_ms());
 
 		switch (step.kind) {
@@ -95,26 +153,13 @@ void settle_advance(struct settle_scope *scope, struct settling *settling)
 				settle_with(scope, settling, REASON_PROVIDER_UNAVAILABLE);
 			break;
 		case STEP_REFRESH:
-			refresh_link(settling);
+			start_refresh(scope, settling);
 			break;
 		case STEP_COUNT:
 			settle_with(scope, settling, REASON_PROVIDER_UNAVAILABLE);
 			break;
 		}
 	}
-}
-
-/* RFC 9110 section 10.2.3: seconds; a date, which few send, is left out. */
-static unsigned read_retry_after_s(const char *text)
-{
-	char *end = NULL;
-
-	if (text == NULL || *text < '0' || *text > '9')
-		return 0;
-	unsigned long seconds = strtoul(text, &end, 10);
-	if (*end != '\0')
-		return 0;
-	return seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
 }
 
 /* Whose account it is, is kept beside the confirmation, and only github says. */
@@ -126,14 +171,35 @@ static void note_account(struct settle_scope *scope, struct settling *settling, 
 		settling->account = user.login;
 }
 
-void settle_take_answer(struct settle_scope *scope, struct settling *settling)
+/* How old the token is that was asked about: since this evaluation got it, or by the store's clock. */
+static int64_t token_age_ms(const struct settling *settling)
+{
+	if (settling->renewed_us != 0)
+		return (clock_monotonic_us() - settling->renewed_us) / 1000;
+	return settling->facts.issued_at_ms > 0 ? clock_now_ms() - settling->facts.issued_at_ms : -1;
+}
+
+/* GitHub's replicas lag behind a refresh: a refusal straight after one is asked about again. */
+static bool pause_for_lag(struct settling *settling)
+{
+	if (settling->provider->type != PROVIDER_GITHUB)
+		return false;
+	int64_t wait_ms = lag_wait_ms(token_age_ms(settling), ++settling->refusals);
+	if (wait_ms < 0)
+		return false;
+	settling->pausing = true;
+	settling->wake = deadline_in_ms(wait_ms);
+	return true;
+}
+
+static void take_validation(struct settle_scope *scope, struct settling *settling)
 {
 	struct http_answer answer = http_call_peek(settling->call);
 	struct validation_answer facts = validate_answer_facts(&answer);
+	enum validation validation = judge_validation(&facts);
 
-	settling->progress.validation = judge_validation(&facts);
-	settling->confirmed = settling->progress.validation == VALIDATION_CONFIRMED;
-	settling->retry_after_s = read_retry_after_s(answer.retry_after);
+	settling->confirmed = validation == VALIDATION_CONFIRMED;
+	settling->retry_after_s = http_answer_retry_after_s(&answer);
 	settling->provider_status = answer.status;
 	if (settling->confirmed && settling->note_use_ms > 0)
 		note_account(scope, settling, &answer);
@@ -141,8 +207,37 @@ void settle_take_answer(struct settle_scope *scope, struct settling *settling)
 		log_event(LOG_WARN, "provider not reached", log_string("provider", settling->provider->id),
 			log_string("purpose", "validate"), log_string("failure", answer.failure),
 			log_duration("duration_ms", answer.duration_us));
+	bool is_lag = validation == VALIDATION_REJECTED && answer.status == 401 && pause_for_lag(settling);
 	http_call_free(settling->call);
 	settling->call = NULL;
+	if (!is_lag)
+		settling->progress.validation = validation;
+}
+
+void settle_take_end(struct settle_scope *scope, struct settling *settling)
+{
+	if (settling->ticket != NULL)
+		take_refresh(scope, settling);
+	else if (settling->call != NULL)
+		take_validation(scope, settling);
+	settle_advance(scope, settling);
+}
+
+/* A refresh that is not waited for any longer goes on without us. */
+static void stop_waiting_for_refresh(struct settling *settling)
+{
+	if (settling->ticket == NULL)
+		return;
+	ticket_leave(settling->ticket);
+	settling->ticket = NULL;
+	settling->progress.refresh = REFRESH_FAILED_IN_PROGRESS;
+}
+
+void settle_wake(struct settle_scope *scope, struct settling *settling)
+{
+	settling->wake.at_us = FOREVER_US;
+	settling->pausing = false;
+	stop_waiting_for_refresh(settling);
 	settle_advance(scope, settling);
 }
 
@@ -152,5 +247,7 @@ void settle_give_up(struct settle_scope *scope, struct settling *settling)
 		return;
 	http_call_free(settling->call);
 	settling->call = NULL;
-	settle_with(scope, settling, REASON_PROVIDER_UNAVAILABLE);
+	bool was_refreshing = settling->ticket != NULL;
+	stop_waiting_for_refresh(settling);
+	settle_with(scope, settling, was_refreshing ? REASON_REFRESH_IN_PROGRESS : REASON_PROVIDER_UNAVAILABLE);
 }

@@ -6,25 +6,34 @@
 
 #include "../store/links.h"
 #include "engine.h"
+#include "flight.h"
 
 /* What all requirements of one evaluation share. */
 struct settle_scope {
 	struct engine *engine;
 	struct arena *arena;
 	const char *owner_id;
-	struct http_waiter *waiter; /* NULL until somebody has to be asked; the gate frees it */
+	struct waiter *waiter;      /* NULL until something has to be waited for; the gate frees it */
 	struct deadline deadline;   /* of requests: a little before the budget ends, so that their ends are seen */
+	struct deadline half;       /* of the budget: the wait for another token while the one there is lives */
 	int64_t begun_us;
 };
 
+#define FOREVER_US INT64_MAX
+
 struct settling {
-	const struct provider *provider;
+	struct provider *provider;
 	size_t tag;
 	struct link link; /* meaningful when facts.linked */
 	struct link_facts facts;
 	struct provider_rules rules;
 	struct progress progress;
-	struct http_call *call; /* under way; NULL when settled */
+	struct http_call *call; /* a validation under way, or NULL */
+	struct ticket *ticket;  /* a refresh under way, or NULL */
+	struct deadline wake;   /* when to go on without either; FOREVER_US: not */
+	bool pausing;           /* nothing is under way: the same question is asked again at wake */
+	unsigned refusals;      /* of this token straight after it was issued */
+	int64_t renewed_us;     /* when this evaluation got another token than it began with; 0: it did not */
 	bool settled;
 	enum reason reason;
 	int64_t note_use_ms; /* how old a noted confirmation is read; 0: by nobody, so none is noted */
@@ -38,13 +47,16 @@ struct settling {
 /* The facts of a link; NULL: not linked. */
 void settle_adopt_link(struct settling *settling, const struct link *link);
 
-/* Goes on until the requirement is settled or a provider has to be waited for. */
+/* Goes on until the requirement is settled or something has to be waited for. */
 void settle_advance(struct settle_scope *scope, struct settling *settling);
 
-/* Takes the answer of its call, which has ended, and goes on. */
-void settle_take_answer(struct settle_scope *scope, struct settling *settling);
+/* Takes the answer of its call or the end of its refresh, whichever has come, and goes on. */
+void settle_take_end(struct settle_scope *scope, struct settling *settling);
 
-/* The budget is over: what is not settled is nobody's fault but the provider's. */
+/* Its moment to go on (settling->wake) has come. */
+void settle_wake(struct settle_scope *scope, struct settling *settling);
+
+/* The budget is over: what is not settled is nobody's fault but the provider's, or a refresh is still under way. */
 void settle_give_up(struct settle_scope *scope, struct settling *settling);
 
 #endif

@@ -227,7 +227,9 @@ static void show_error(const char *error, char ret_shown[OAUTH_ERROR_BYTES_MAX +
 struct token_reply token_answer_read(
 	const struct provider *provider, const struct http_answer *answer, struct arena *arena)
 {
-	struct token_reply reply = {.transport = answer->transport, .status = answer->status};
+	struct token_reply reply = {.transport = answer->transport,
+		.status = answer->status,
+		.retry_after_s = http_answer_retry_after_s(answer)};
 	struct token_fields fields = {0};
 
 	if (answer->transport == TRANSPORT_ANSWERED)

@@ -11,7 +11,7 @@
 #define OAUTH_ERROR_BYTES_MAX 64
 
 struct token_question {
-	const char *purpose;      /* "exchange": a literal */
+	const char *purpose;      /* "exchange" or "refresh": a literal */
 	const char *form;         /* grant_type and its parameters, without the client's credentials */
 	struct deadline deadline; /* of all tries together */
 };
@@ -21,6 +21,7 @@ struct token_reply {
 	enum transport transport;
 	int status;
 	char error[OAUTH_ERROR_BYTES_MAX + 1]; /* "" where the answer has none that may be shown */
+	unsigned retry_after_s;                /* 0: the provider does not ask for patience */
 	const char *unusable;                  /* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
 	struct oauth_grant grant;              /* GRANT_GRANTED */
 };

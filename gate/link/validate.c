@@ -163,7 +163,7 @@ struct page_questions {
 };
 
 static void wait_for_answers(
-	struct page_questions *questions, struct http_waiter *waiter, struct deadline deadline, struct arena *arena)
+	struct page_questions *questions, struct waiter *waiter, struct deadline deadline, struct arena *arena)
 {
 	for (struct http_call *call; (call = http_waiter_next(waiter, deadline)) != NULL;)
 		questions->answers[http_call_tag(call)] = http_call_take(call, arena);
@@ -175,7 +175,7 @@ enum validation validate_token(struct engine *engine, const struct provider *pro
 	struct arena *arena, struct provider_user *ret_user, size_t *ret_count,
 	struct app_installation **ret_installations)
 {
-	SCOPED(http_waiter_release) struct http_waiter *waiter = http_waiter_new();
+	SCOPED(waiter_release) struct waiter *waiter = waiter_new();
 	struct deadline deadline = deadline_in_ms(PROVIDER_REQUEST_MS);
 	struct page_questions questions = {
 		.answers = {{.transport = TRANSPORT_AMBIGUOUS}, {.transport = TRANSPORT_AMBIGUOUS}}};

@@ -11,7 +11,8 @@ WITH held AS MATERIALIZED (
   UPDATE links l
   SET generation = l.generation + 1, access_token = NULL, refresh_token = NULL, extras = NULL, key_id = NULL,
     account = NULL, expires_at = NULL, last_valid_at = NULL, remembered_reason = NULL, remembered_detail = NULL,
-    updated_at = now()
+    lease_id = NULL, lease_until = NULL, unresolved = 0, cooldown_until = NULL, cooldown_reason = NULL,
+    cooldown_client = NULL, last_failure = NULL, last_failure_at = NULL, updated_at = now()
   FROM held
   WHERE l.owner_id = held.owner_id AND l.provider_id = held.provider_id
 )

@@ -7,5 +7,7 @@ ON CONFLICT (owner_id, provider_id) DO UPDATE SET
   generation = l.generation + 1, access_token = excluded.access_token, refresh_token = excluded.refresh_token,
   extras = excluded.extras, key_id = excluded.key_id, account = excluded.account, issued_at = now(),
   expires_at = excluded.expires_at, last_valid_at = NULL, remembered_reason = NULL, remembered_detail = NULL,
+  lease_id = NULL, lease_until = NULL, unresolved = 0, cooldown_until = NULL, cooldown_reason = NULL,
+  cooldown_client = NULL, last_failure = NULL, last_failure_at = NULL,
   created_at = CASE WHEN l.access_token IS NULL THEN now() ELSE l.created_at END, updated_at = now()
 RETURNING l.generation

@@ -21,6 +21,8 @@ static const char *const refresh_ends[] = {REFRESH_END_LIST(WORD)};
 static const char *const steps[] = {STEP_LIST(WORD)};
 static const char *const transports[] = {TRANSPORT_LIST(WORD) "unknown"};
 static const char *const grant_classes[] = {GRANT_CLASS_LIST(WORD)};
+static const char *const grant_classes_or_unknown[] = {GRANT_CLASS_LIST(WORD) "unknown"};
+static const char *const try_steps[] = {TRY_STEP_LIST(WORD)};
 
 #undef WORD
 #undef REASON_WORD
@@ -119,3 +121,66 @@ static void run_judge_refresh(const struct value *values, size_t count)
 }
 
 const struct suite judge_refresh_suite = SUITE(judge_refresh, false);
+
+/* A duration, or - for -1. */
+static bool parse_wait(const struct column *column, const char *text, struct value *ret_value)
+{
+	if (strcmp(text, "-") != 0 && strcmp(text, "never") != 0)
+		return parse_duration(column, text, ret_value);
+	ret_value->number = -1;
+	return true;
+}
+
+static const struct column next_try_columns[] = {
+	WORDS("step", try_steps),
+	WORDS("reason", reasons_or_none),
+	ONE_OF("known", "unknown", "known"),
+	COLUMN("wait", parse_wait),
+	WORDS("class", grant_classes_or_unknown),
+	COLUMN("unresolved", parse_number),
+	COLUMN("ambiguous", parse_number),
+	COLUMN("again", parse_number),
+	COLUMN("retry_after", parse_duration),
+	COLUMN("retry_left", parse_duration),
+	COLUMN("lease_left", parse_duration),
+};
+
+static void run_next_try(const struct value *values, size_t count)
+{
+	(void)count;
+	const struct try_facts facts = {
+		.class = (enum grant_class)values[4].number,
+		.unresolved = (unsigned)values[5].number,
+		.ambiguous = (unsigned)values[6].number,
+		.again = (unsigned)values[7].number,
+		.retry_after_ms = values[8].number,
+		.retry_left_ms = values[9].number,
+		.lease_left_ms = values[10].number,
+	};
+	struct next_try next = next_try(&facts);
+
+	assert_string_equal(try_step_word(next.step), values[0].text);
+	assert_string_equal(next.reason == REASON_COUNT ? "-" : reason_word(next.reason), values[1].text);
+	assert_int_equal(next.outcome_known, values[2].number);
+	assert_int_equal(next.wait_ms, values[3].number < 0 ? 0 : values[3].number);
+}
+
+const struct suite next_try_suite = SUITE(next_try, false);
+
+static const struct column lag_columns[] = {
+	ONE_OF("answer", "stands", "again"),
+	COLUMN("wait", parse_wait),
+	COLUMN("age", parse_wait),
+	COLUMN("refusals", parse_number),
+};
+
+static void run_lag(const struct value *values, size_t count)
+{
+	(void)count;
+	int64_t wait_ms = lag_wait_ms(values[2].number, (unsigned)values[3].number);
+
+	assert_int_equal(wait_ms >= 0, values[0].number);
+	assert_int_equal(wait_ms, values[1].number);
+}
+
+const struct suite lag_suite = SUITE(lag, false);

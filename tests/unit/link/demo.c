@@ -120,7 +120,16 @@ static const char *body_of(const char *answer)
 	return body + 4;
 }
 
-struct secret demo_token(struct arena *arena, const char *name)
+static struct secret member_secret(struct arena *arena, const struct json *root, const char *name)
+{
+	const char *text = json_string(json_member(root, name));
+
+	if (text == NULL)
+		end_run(name);
+	return secret_copy(arena, text, strlen(text));
+}
+
+struct demo_pair demo_mint(struct arena *arena, const char *name)
 {
 	SCOPED(json_release) struct json *root = NULL;
 	struct problem problem;
@@ -128,10 +137,13 @@ struct secret demo_token(struct arena *arena, const char *name)
 
 	if (!json_parse(body, strlen(body), &root, &problem))
 		end_run(problem.message);
-	const char *token = json_string(json_member(root, "access_token"));
-	if (token == NULL)
-		end_run(body);
-	return secret_copy(arena, token, strlen(token));
+	return (struct demo_pair){.access_token = member_secret(arena, root, "access_token"),
+		.refresh_token = member_secret(arena, root, "refresh_token")};
+}
+
+struct secret demo_token(struct arena *arena, const char *name)
+{
+	return demo_mint(arena, name).access_token;
 }
 
 long demo_number(struct arena *arena, const char *name, const char *group, const char *number)

@@ -29,6 +29,13 @@ void demo_fault(struct arena *arena, const char *name, const char *endpoint, con
 /* A token of the provider, made without a flow. */
 struct secret demo_token(struct arena *arena, const char *name);
 
+/* The same with its refresh token. */
+struct demo_pair {
+	struct secret access_token;
+	struct secret refresh_token;
+};
+struct demo_pair demo_mint(struct arena *arena, const char *name);
+
 /* The number that GET /_control/NAME shows under this name within this group ("requests", "in_flight_max", "counters").
  */
 long demo_number(struct arena *arena, const char *name, const char *group, const char *number);

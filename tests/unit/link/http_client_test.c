@@ -286,7 +286,7 @@ static void a_post_is_never_sent_twice(void **data)
 static void a_dead_provider_holds_up_nobody_else(void **data)
 {
 	struct state *state = *data;
-	struct http_waiter *waiter = http_waiter_new();
+	struct waiter *waiter = waiter_new();
 	struct http_call *calls[PROVIDER_IN_FLIGHT_MAX + 20];
 	struct http_request request = validate(state, "hole", 3000);
 	size_t not_sent = 0;
@@ -310,7 +310,7 @@ static void a_dead_provider_holds_up_nobody_else(void **data)
 	}
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		http_call_free(calls[i]);
-	http_waiter_free(waiter);
+	waiter_free(waiter);
 	assert_int_equal(ambiguous, PROVIDER_IN_FLIGHT_MAX);
 	assert_int_equal(not_sent, 20);
 	demo_ask(state->arena, "PUT", "/_control/hole/gates/validate", "{\"state\": \"open\"}");
@@ -328,7 +328,7 @@ static void what_comes_too_late_is_not_sent(void **data)
 static void those_in_line_follow_in_order(void **data)
 {
 	struct state *state = *data;
-	struct http_waiter *waiter = http_waiter_new();
+	struct waiter *waiter = waiter_new();
 	struct http_request request = validate(state, "line", ENOUGH_MS);
 	struct http_call *calls[3 * PROVIDER_IN_FLIGHT_MAX];
 	size_t answered = 0;
@@ -339,14 +339,14 @@ static void those_in_line_follow_in_order(void **data)
 		answered += http_call_take(call, state->arena).status == 200;
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		http_call_free(calls[i]);
-	http_waiter_free(waiter);
+	waiter_free(waiter);
 	assert_int_equal(answered, COUNT_OF(calls));
 }
 
 static void a_cancelled_call_makes_room(void **data)
 {
 	struct state *state = *data;
-	struct http_waiter *waiter = http_waiter_new();
+	struct waiter *waiter = waiter_new();
 	struct http_request request = validate(state, "cancelled", ENOUGH_MS);
 	struct http_call *calls[PROVIDER_IN_FLIGHT_MAX];
 
@@ -357,14 +357,14 @@ static void a_cancelled_call_makes_room(void **data)
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		http_call_free(calls[i]);
 	assert_null(http_waiter_next(waiter, deadline_in_ms(ENOUGH_MS)));
-	http_waiter_free(waiter);
+	waiter_free(waiter);
 	assert_int_equal(ask(state, request).status, 200);
 }
 
 static void ending_tells_those_who_wait(void **data)
 {
 	struct state *state = *data;
-	struct http_waiter *waiter = http_waiter_new();
+	struct waiter *waiter = waiter_new();
 	struct http_request request = validate(state, "ending", ENOUGH_MS);
 
 	demo_fault(state->arena, "ending", "validate", "{\"black_hole\": true}");
@@ -375,7 +375,7 @@ static void ending_tells_those_who_wait(void **data)
 	assert_ptr_equal(http_waiter_next(waiter, deadline_in_ms(ENOUGH_MS)), call);
 	assert_int_equal(http_call_take(call, state->arena).transport, TRANSPORT_AMBIGUOUS);
 	http_call_free(call);
-	http_waiter_free(waiter);
+	waiter_free(waiter);
 }
 
 /* --- a name server that does not answer -------------------------------------------------------------------------- */
@@ -436,12 +436,12 @@ static void *ask_often(void *argument)
 	size_t *answered = calloc(1, sizeof(*answered));
 
 	for (size_t i = 0; i < 50; i++) {
-		struct http_waiter *waiter = http_waiter_new();
+		struct waiter *waiter = waiter_new();
 		struct http_call *given_up = http_call_start(own.client, &request, waiter, 1);
 
 		*answered += http_client_ask(own.client, &request, arena).status == 200;
 		http_call_free(given_up);
-		http_waiter_free(waiter);
+		waiter_free(waiter);
 	}
 	arena_free(arena);
 	return answered;

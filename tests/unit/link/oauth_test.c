@@ -364,6 +364,35 @@ static void a_token_over_the_bound_is_refused(void **data)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- the form that refreshes ------------------------------------------------------------------------------------- */
+
+static const char *refresh_value(struct state *state, const struct provider *provider, const char *name)
+{
+	return form_value(state->arena,
+		oauth_refresh_form(&state->engine, provider, text_secret("r&1"), state->arena), name);
+}
+
+static void a_refresh_says_what_each_preset_wants(void **data)
+{
+	struct state *state = *data;
+	struct provider *provider = demo_provider(state->arena, "forms", PROVIDER_OTHER);
+
+	assert_string_equal(refresh_value(state, provider, "grant_type"), "refresh_token");
+	assert_string_equal(refresh_value(state, provider, "refresh_token"), "r&1");
+	assert_null(refresh_value(state, provider, "scope"));
+	assert_null(refresh_value(state, provider, "resource"));
+	assert_null(refresh_value(state, provider, "redirect_uri"));
+	provider->type = PROVIDER_AZURE_DEVOPS_ENTRA;
+	assert_string_equal(refresh_value(state, provider, "refresh_token"), "r&1");
+	assert_string_equal(refresh_value(state, provider, "resource"), "499b84ac-1321-427f-aa17-267ca6975798");
+	assert_string_equal(refresh_value(state, provider, "scope"), "repo workflow");
+	provider->type = PROVIDER_AZURE_DEVOPS;
+	assert_null(refresh_value(state, provider, "refresh_token"));
+	assert_string_equal(refresh_value(state, provider, "assertion"), "r&1");
+	assert_string_equal(
+		refresh_value(state, provider, "redirect_uri"), "http://gate.test/external-auth/forms/callback");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +408,7 @@ int main(void)
 		TEST(a_code_is_sent_again_only_after_a_refused_client),
 		TEST(a_provider_that_cannot_be_reached_is_told),
 		TEST(a_token_over_the_bound_is_refused),
+		TEST(a_refresh_says_what_each_preset_wants),
 	};
 
 	demo_start();
