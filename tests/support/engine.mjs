@@ -7,13 +7,29 @@ import { eventually } from "./process.mjs";
 import { World } from "./world.mjs";
 
 export const EXPIRED = "2020-01-01T00:00:00Z";
-const STATUS = { valid: 201, refresh_in_progress: 503, provider_unavailable: 503, provider_misconfigured: 503 };
+const STATUS = { valid: 201, refresh_in_progress: 503, provider_unavailable: 503, provider_misconfigured: 503, database_unavailable: 503 };
+
+const toReason = (answer) => (answer.status === 201 ? "valid" : answer.body.external_auth?.[0].reason ?? answer.body.code);
+
+// Of a connection that ended without an answer; what was answered wrongly still fails.
+function noAnswer(error) {
+  if (error instanceof assert.AssertionError) throw error;
+  return null;
+}
 
 // Ends without checking how: for processes that a test kills.
 async function kill(service, signal) {
   service.program.child.kill(signal);
   return service.program.exited();
 }
+
+// Where an exchange stands at the gate: the provider has not acted and never will, has not acted and still does, has acted.
+// `healed`: what is asked once more is granted by a provider that rotates.
+export const POINTS = {
+  "before the provider acts, which it never does": { moment: "before", fault: { status: 500, times: 1 }, healed: true },
+  "before the provider acts, which it still does": { moment: "before", fault: null, healed: false },
+  "after the provider has acted": { moment: "after", fault: null, healed: false },
+};
 
 export class EngineWorld extends World {
   // A World with this file's own cluster, because it is taken away or because it must not forget what it has confirmed:
@@ -43,10 +59,11 @@ export class EngineWorld extends World {
     return row;
   }
 
-  // What a create by `service` says of the link: the reason, valid for 201. The status must be the one of the reason.
+  // What a create by `service` says of the link: the reason, valid for 201, or the error's code where the gate was not
+  // reached. The status must be the one of the reason.
   async reason({ user, template }, service = this.service) {
     const answer = await this.createWorkspace(user, template, { service });
-    const reason = answer.status === 201 ? "valid" : answer.body.external_auth?.[0].reason;
+    const reason = toReason(answer);
     assert.equal(answer.status, STATUS[reason] ?? 403, answer.text);
     return reason;
   }
@@ -60,6 +77,17 @@ export class EngineWorld extends World {
     return said[0];
   }
 
+  // The first process has the exchange in hand and stands with it at the gate, the second one waits for it. `before` is
+  // how many requests the provider had had until then.
+  async bothAsk(provider, { moment, fault = null, service = this.service, waiter = this.services[1] }) {
+    const link = await this.expired(provider);
+    await this.demo.fault(provider, "token", fault);
+    const before = await this.answered(provider);
+    const { asking } = await this.held(link, { moment, service });
+    const waiting = this.reason(link, waiter).catch(noAnswer);
+    return { link, asking, waiting, before };
+  }
+
   // A create that has got as far as the token endpoint and stands there: {asking}, which resolves with the reason, or
   // with null where the connection ended without an answer.
   async held(link, { moment = "before", service = this.service, signal } = {}) {
@@ -67,7 +95,7 @@ export class EngineWorld extends World {
     const { user, template } = link;
     const asking = service.request("POST", `/api/v2/users/${user.username}/workspaces`, {
       token: user.token, body: { name: this.name("ws"), template_id: template.id }, signal,
-    }).then((answer) => (answer.status === 201 ? "valid" : answer.body.external_auth?.[0].reason ?? answer.body.code), () => null);
+    }).then(toReason, () => null);
     await this.demo.awaitGate(link.provider, "token");
     return { asking };
   }
