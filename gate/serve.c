@@ -13,7 +13,10 @@
 #include "foundation.h"
 #include "http/identify.h"
 #include "http/server.h"
+#include "link/breaker.h"
 #include "link/flight.h"
+#include "link/inquiry.h"
+#include "link/verdict_cache.h"
 
 /* After the budget of an evaluation a request still writes its row and its answer. */
 #define DRAIN_MARGIN_MS 5000
@@ -93,6 +96,9 @@ static void connect_parts(struct serving *serving)
 	serving->engine.providers = foundation->providers;
 	serving->engine.store = foundation->store;
 	serving->engine.http = http_client_new();
+	serving->engine.inquiries = inquiries_new(serving->engine.http);
+	serving->engine.verdicts = verdict_cache_new();
+	serving->engine.breakers = breakers_new(&serving->engine.providers);
 	serving->engine.access_url = find_access_url(serving);
 	serving->engine.gate_timeout_ms = foundation->config->gate_timeout_ms;
 	serving->engine.enforcement = foundation->config->enforcement;
@@ -134,10 +140,14 @@ static void stop(struct serving *serving)
 			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
 	server_stop(serving->api);
 	server_stop(serving->admin);
-	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more. */
+	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more.
+	 */
 	flights_drain(serving->engine.flights, deadline_in_ms(REFRESH_DRAIN_MS));
 	flights_free(serving->engine.flights);
+	inquiries_free(serving->engine.inquiries);
 	http_client_free(serving->engine.http);
+	verdict_cache_free(serving->engine.verdicts);
+	breakers_free(serving->engine.breakers);
 	identity_cache_free(serving->service.identities);
 	foundation_close(&serving->foundation);
 }

@@ -21,8 +21,8 @@
 /* An idle kept-alive connection owns a worker, so it may not idle long. */
 #define KEEP_ALIVE_IDLE_MS 5000
 
-/* Everything one request may hold in its arena: a body, its parsed strings, the links of an owner and an answer of
- * MAX_PAGE rows come to well under 8 MiB; reaching the bound is a bug and ends the process like a failed assertion. */
+/* Everything one request may hold in its arena: a body, its parsed strings, the links of an owner or a page of
+ * PAGE_BYTES_MAX and one row more come to well under half of it; reaching the bound is a bug and ends the process like a failed assertion. */
 #define REQUEST_ARENA_BYTES_MAX (32 * 1024 * 1024)
 
 #define REQUEST_ID_BYTES_MAX 128
@@ -87,12 +87,16 @@
 #define REFRESH_DRAIN_MS 30000
 
 /* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
-#define REFRESH_ARENA_BYTES_MAX (16 * 1024 * 1024)
+#define REFRESH_ARENA_BYTES_MAX 16777216
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 
 #define PAGE_DEFAULT 50
 #define PAGE_MAX 200
+
+/* A page whose rows hold more than this ends early. The parameters of one workspace may fill a whole body, and a page is
+ * in the request's arena four times over on its way from the database to the client. */
+#define PAGE_BYTES_MAX (2 * 1024 * 1024)
 
 /* --- secrets and sessions ---------------------------------------------------------------------------------------- */
 

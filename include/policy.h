@@ -42,7 +42,8 @@ struct link_facts {
 	enum reason remembered;		/* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
 	int64_t issued_at_ms;
 	int64_t expires_at_ms;		/* 0: never expires */
-	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token; 0: never */
+	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token, as far as a verdict may
+					 * be used again; 0: never */
 };
 
 struct provider_rules {
@@ -192,6 +193,45 @@ const char *try_step_word(enum try_step step);
 const char *validation_word(enum validation validation);
 const char *step_word(enum step_kind kind);
 const char *grant_class_word(enum grant_class class);
+
+/* --- breaker.c -------------------------------------------------------------------------------------------------- */
+
+/* How one endpoint of a provider was reached lately. Times are milliseconds on any clock that only goes forward; all 0:
+ * nothing is known yet. */
+struct breaker_state {
+	unsigned failures;		/* evaluations in a row that could not reach it */
+	int64_t reached_at_ms;		/* when it was reached last; 0: never */
+	int64_t probe_at_ms;		/* open: from when on one evaluation may probe it; 0: closed */
+};
+
+#define BREAKER_STEP_LIST(X)                                                                                           \
+	X(BREAKER_ASK, "ask")                                                                                          \
+	X(BREAKER_PROBE, "probe")		/* ask, and say so by breaker_after_probe */                           \
+	X(BREAKER_SKIP, "skip")
+
+#define ENUMERATE(name, word) name,
+enum breaker_step_kind { BREAKER_STEP_LIST(ENUMERATE) BREAKER_STEP_COUNT };
+#undef ENUMERATE
+
+/* retry_after_s is for BREAKER_SKIP: until the next probe, rounded up, at least 1. */
+struct breaker_step {
+	enum breaker_step_kind kind;
+	unsigned retry_after_s;
+};
+
+/* Whether an evaluation asks the endpoint now. */
+struct breaker_step breaker_next_step(const struct breaker_state *state, int64_t now_ms);
+
+/* What is known after a probe has begun, after the endpoint was reached, and after an evaluation that asked at asked_at_ms
+ * could not reach it. */
+struct breaker_state breaker_after_probe(const struct breaker_state *state, int64_t now_ms);
+struct breaker_state breaker_after_reached(int64_t now_ms);
+struct breaker_state breaker_after_failure(const struct breaker_state *state, int64_t asked_at_ms, int64_t now_ms);
+
+/* Whether an answer says that the endpoint was reached: any but a server's failure. */
+bool breaker_is_reached(enum transport transport, int status);
+
+const char *breaker_step_word(enum breaker_step_kind kind);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@ static const char *const enforcement_words[] = {ENFORCEMENT_LIST(WORD)};
 static const char *const fail_mode_words[] = {FAIL_MODE_LIST(WORD)};
 static const char *const validation_words[] = {VALIDATION_LIST(WORD)};
 static const char *const step_words[] = {STEP_LIST(WORD)};
+static const char *const breaker_step_words[] = {BREAKER_STEP_LIST(WORD)};
 static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
@@ -81,6 +82,11 @@ const char *validation_word(enum validation validation)
 const char *step_word(enum step_kind kind)
 {
 	return word_at(step_words, COUNT_OF(step_words), kind);
+}
+
+const char *breaker_step_word(enum breaker_step_kind kind)
+{
+	return word_at(breaker_step_words, COUNT_OF(breaker_step_words), kind);
 }
 
 const char *try_step_word(enum try_step step)

@@ -14,6 +14,7 @@
 #include "../http/subject.h"
 #include "../link/oauth.h"
 #include "../link/validate.h"
+#include "../link/verdict_cache.h"
 #include "../store/audit.h"
 #include "../store/browser.h"
 #include "../store/links.h"
@@ -91,13 +92,21 @@ static bool redeem_ticket(const struct request *request, const char *ticket, str
 	return find_session(request, *ret_token, ret_session, problem);
 }
 
+/* What the access URL has behind its host: a proxy in front may serve others on the same name. */
+static const char *path_prefix(const char *access_url)
+{
+	const char *host = strstr(access_url, "://");
+	const char *path = host != NULL ? strchr(host + strlen("://"), '/') : NULL;
+
+	return path != NULL ? path : "";
+}
+
 static void set_session_cookie(const struct request *request, struct secret token, struct reply *reply)
 {
-	bool secure = strncmp(request->service->access_url, "https:", strlen("https:")) == 0;
-
 	reply_add_header(reply, "Set-Cookie",
-		arena_printf(request->arena, "%s=%s; Path=/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			SESSION_COOKIE, token.text, BROWSER_SESSION_LIFETIME_S, secure ? "; Secure" : ""));
+		arena_printf(request->arena, "%s=%s; Path=%s/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+			SESSION_COOKIE, token.text, path_prefix(request->service->access_url),
+			BROWSER_SESSION_LIFETIME_S, request->is_https ? "; Secure" : ""));
 }
 
 /* --- to the provider and back ------------------------------------------------------------------------------------ */
@@ -130,7 +139,7 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 	const char *ticket = request_query(request, "ticket");
 	const char *redirect = request_query(request, "redirect");
 	struct secret token = {.text = NULL};
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
 
 	if (!subject_check_redirect(redirect, problem))
@@ -216,6 +225,8 @@ static bool save_link(const struct request *request, const struct link_tokens *t
 			return false;
 		(void)usleep(SAVE_PAUSE_US);
 	}
+	verdict_cache_drop(request->service->engine->verdicts, tokens->owner_id,
+		providers_find(&request->service->engine->providers, tokens->provider_id));
 	return true;
 }
 
@@ -227,10 +238,13 @@ static const char *learn_account(const struct request *request, const struct pro
 	struct app_installation *installations = NULL;
 	size_t installation_count = 0;
 	struct problem problem;
+	int64_t asked_us = clock_monotonic_us();
 	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
 		request->arena, &user, &installation_count, &installations);
 	const char *account = user.login[0] != '\0' ? user.login : NULL;
+	const struct verdict_key key = {tokens->owner_id, provider, generation};
 
+	verdict_cache_put(request->service->engine->verdicts, &key, validation, asked_us);
 	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
 							  tokens->provider_id, generation, account, &problem))
 		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),
@@ -262,11 +276,11 @@ static void tell_success(
 static bool finish(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct engine *engine = request->service->engine;
-	struct browser_session session;
+	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
-	struct oauth_state state;
+	struct oauth_state state = {.provider_id = NULL};
 	struct secret code = {.text = NULL};
-	struct oauth_grant grant;
+	struct oauth_grant grant = {.expires_at_ms = 0};
 	int64_t generation = 0;
 
 	if (!find_cookie_session(request, &session, problem) ||
@@ -328,14 +342,28 @@ static bool tell_problem(const struct request *request, struct reply *reply, con
 	return true;
 }
 
+/* Who shows a preview of a link or scans it for harm asks with HEAD, which must not spend what the link holds (RFC 9110
+ * section 9.2.1: HEAD is safe). */
+static bool is_only_looking(const struct request *request, struct reply *reply)
+{
+	if (strcmp(request->method, "HEAD") != 0)
+		return false;
+	reply_empty(reply, 204);
+	return true;
+}
+
 bool api_connect_start(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return start(request, reply, problem) || tell_problem(request, reply, problem);
 }
 
 bool api_connect_callback(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	add_browser_headers(request, reply);
+	if (is_only_looking(request, reply))
+		return true;
 	return finish(request, reply, problem) || tell_problem(request, reply, problem);
 }

@@ -12,6 +12,7 @@
 #include "../link/gate_json.h"
 #include "../link/revoke.h"
 #include "../link/validate.h"
+#include "../link/verdict_cache.h"
 #include "../store/links.h"
 
 /* --- list ------------------------------------------------------------------------------------------------------- */
@@ -90,15 +91,16 @@ static bool judge_links(const struct request *request, const struct link *links,
 }
 
 /* What judging has refreshed is shown as it is now. */
-static bool read_moved(const struct request *request, struct link *link, const struct gate_finding *finding,
-	struct problem *problem)
+static bool read_moved(
+	const struct request *request, struct link *link, const struct gate_finding *finding, struct problem *problem)
 {
 	bool found = false;
 	struct link now;
 
 	if (finding == NULL || finding->generation == link->generation)
 		return true;
-	if (!link_find(request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
+	if (!link_find(
+		    request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
 		return false;
 	if (found)
 		*link = now;
@@ -166,7 +168,7 @@ static void add_installations(struct json *root, const struct app_installation *
 {
 	struct json *list = json_add_array(root, "installations");
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; installations != NULL && i < count; i++) {
 		struct json *entry = json_push_object(list);
 
 		json_add_integer(entry, "id", installations[i].id);
@@ -175,8 +177,8 @@ static void add_installations(struct json *root, const struct app_installation *
 	}
 }
 
-/* Refreshes what has expired and can be refreshed, by judging the link as the gate does, and reads it again. Whatever the
- * verdict, the page goes on with the link there is. */
+/* Refreshes what has expired and can be refreshed, by judging the link as the gate does, and reads it again. Whatever
+ * the verdict, the page goes on with the link there is. */
 static bool renew_link(const struct request *request, bool *ret_linked, struct link *ret_link, struct problem *problem)
 {
 	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
@@ -288,6 +290,9 @@ static bool read_import(const struct request *request, struct link_tokens *ret_t
 	if (expires_at != NULL && !clock_parse_rfc3339(expires_at, &ret_tokens->expires_at_ms))
 		good = problem_add_violation(
 			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
+	/* The first moment of 1970 has the number that stands for "never", and is long past. */
+	if (expires_at != NULL && ret_tokens->expires_at_ms == 0)
+		ret_tokens->expires_at_ms = 1;
 	return good;
 }
 
@@ -305,6 +310,7 @@ bool api_external_auth_import(const struct request *request, struct reply *reply
 	tokens.provider_id = provider->id;
 	if (!link_save(request->service->store, &tokens, NULL, problem))
 		return false;
+	verdict_cache_drop(request->service->engine->verdicts, user.id, provider);
 	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "import"}}, 1);
 	if (!subject_audit(request, "link.import", user.id, provider->id, problem))
 		return false;
@@ -327,8 +333,10 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 		return false;
 	if (!found)
 		return problem_set(problem, PROBLEM_NOT_FOUND, "You have not connected this provider.");
-	if (provider != NULL)
+	if (provider != NULL) {
+		verdict_cache_drop(engine->verdicts, request->caller.user_id, provider);
 		metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "unlink"}}, 1);
+	}
 	if (!subject_audit(request, "link.remove", request->caller.user_id, id, problem))
 		return false;
 	if (provider != NULL && revoke_is_supported(provider) && link.readable)

@@ -25,19 +25,35 @@ static bool find_owner_reference(const struct request *request, const char **ret
 	return false;
 }
 
+/* Of several that ask for one new name at once, one makes the user and the others find them. */
+static bool make_owner(
+	const struct request *request, const char *username, struct user *ret_user, struct problem *problem)
+{
+	struct store *store = request->service->store;
+	const struct user newcomer = {.username = username, .roles = 1u << ROLE_MEMBER};
+	bool found = false;
+
+	if (user_insert(store, request->arena, &newcomer, ret_user, problem))
+		return subject_audit(request, "user.create", ret_user->id, NULL, problem);
+	if (problem->kind != PROBLEM_NAME_TAKEN)
+		return false;
+	if (!user_find(store, request->arena, username, &found, ret_user, problem))
+		return false;
+	return found || subject_not_found(problem);
+}
+
 /* A control plane need not copy its users here first: a lawful name nobody has is made a user (contract section 7). */
 static bool find_or_make_owner(
 	const struct request *request, const char *reference, struct user *ret_user, struct problem *problem)
 {
 	struct store *store = request->service->store;
-	const struct user newcomer = {.username = reference, .roles = 1u << ROLE_MEMBER};
 	bool found = false;
 
 	if (!user_find(store, request->arena, reference, &found, ret_user, problem))
 		return false;
 	if (!found && !name_is_user(reference))
 		return subject_not_found(problem);
-	if (!found && !user_insert(store, request->arena, &newcomer, ret_user, problem))
+	if (!found && !make_owner(request, reference, ret_user, problem))
 		return false;
 	if (!ret_user->suspended)
 		return true;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../base/clock.h"
-#include "../http/page.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/gate.h"
@@ -321,22 +320,19 @@ bool api_workspace_list(const struct request *request, struct reply *reply, stru
 {
 	struct user owner;
 	struct page page;
-	size_t count = 0;
-	struct workspace *workspaces = NULL;
+	struct workspace_page found;
 
 	if (!request_page(request, &page, problem) || !subject_find(request, ACTION_WORKSPACE_READ, &owner, problem))
 		return false;
-	if (!workspace_list(request->service->store, request->arena, owner.id, page_with_one_more(page), &count,
-		    &workspaces, problem))
+	if (!workspace_list(request->service->store, request->arena, owner.id, page, &found, problem))
 		return false;
 
-	size_t shown = page_shown(page, count);
 	struct json *root = json_new_object();
 	struct json *list = json_add_array(root, "workspaces");
 
-	for (size_t i = 0; i < shown; i++)
-		json_push(list, show_workspace(&workspaces[i], request->arena));
-	json_add_string(root, "next_after_id", count > shown ? workspaces[shown - 1].id : NULL);
+	for (size_t i = 0; i < found.count; i++)
+		json_push(list, show_workspace(&found.list[i], request->arena));
+	json_add_string(root, "next_after_id", found.has_more ? found.list[found.count - 1].id : NULL);
 	reply_json(reply, 200, root);
 	return true;
 }

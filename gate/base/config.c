@@ -2,8 +2,8 @@
 /* Putting the configuration together: the sources in their order, defaults, and what two settings say about each other.
  */
 #include "config.h"
+#include "text.h"
 
-#include <ctype.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,8 +76,7 @@ static char *config_variable_setting(struct arena *arena, const char *entry)
 	        strncmp(entry, PROVIDER_VARIABLE, strlen(PROVIDER_VARIABLE)) == 0)
 		return NULL;
 	name = arena_copy_bytes(arena, entry + strlen(VARIABLE_PREFIX), size - strlen(VARIABLE_PREFIX));
-	for (char *c = name; *c != '\0'; c++)
-		*c = (char)tolower((unsigned char)*c);
+	text_to_lower(name);
 	return name;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The providers as given, from the environment or the file. Variables replace the file's list as a whole: a list put
  * together from two places would be one that nobody wrote. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_load.h"
+#include "text.h"
 #include "must_check.h"
 #include "yaml.h"
 
@@ -36,8 +36,8 @@ static void provider_complain_unknown(struct loader *loader, const char *place, 
 		return;
 	}
 	shown = arena_copy(loader->arena, nearest);
-	for (char *c = shown; upper && *c != '\0'; c++)
-		*c = (char)toupper((unsigned char)*c);
+	if (upper)
+		text_to_upper(shown);
 	config_complain(loader->complaints, place, name, "is no field of a provider; did you mean %s?", shown);
 }
 
@@ -52,12 +52,10 @@ static bool provider_variable_parse(struct arena *arena, const char *rest, size_
 		return false;
 	*ret_number = (size_t)strtoul(rest, NULL, 10);
 	*ret_name = arena_copy_bytes(arena, rest + digits + 1, strcspn(rest + digits + 1, "="));
-	for (char *c = *ret_name; *c != '\0'; c++) {
-		if (islower((unsigned char)*c) != 0)
-			return false;
-		*c = (char)tolower((unsigned char)*c);
-	}
-	return true;
+	bool is_upper = strpbrk(*ret_name, "abcdefghijklmnopqrstuvwxyz") == NULL;
+
+	text_to_lower(*ret_name);
+	return is_upper;
 }
 
 /* Rows of PROVIDER_FIELD_COUNT; NULL: no variable has this number. */

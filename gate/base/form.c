@@ -53,11 +53,11 @@ static bool form_name_is(struct arena *arena, const char *piece, size_t size, co
 	return form_decode(piece, size, decoded) && strcmp(decoded, name) == 0;
 }
 
-char *form_value(struct arena *arena, const char *form, const char *name)
+/* How often the parameter is given, and where the last of its values, still encoded, lies. */
+static size_t form_find(
+        struct arena *arena, const char *form, const char *name, const char **ret_found, size_t *ret_size)
 {
-	const char *found = NULL;
-	size_t found_size = 0;
-	char *value;
+	size_t count = 0;
 
 	while (form != NULL && *form != '\0') {
 		size_t size = strcspn(form, "&");
@@ -65,14 +65,30 @@ char *form_value(struct arena *arena, const char *form, const char *name)
 		size_t name_size = equals == NULL ? size : (size_t)(equals - form);
 
 		if (form_name_is(arena, form, name_size, name)) {
-			if (found != NULL)
-				return NULL;
-			found = equals == NULL ? form + size : equals + 1;
-			found_size = equals == NULL ? 0 : size - name_size - 1;
+			count++;
+			*ret_found = equals == NULL ? form + size : equals + 1;
+			*ret_size = equals == NULL ? 0 : size - name_size - 1;
 		}
 		form += size + (form[size] == '&');
 	}
-	if (found == NULL)
+	return count;
+}
+
+bool form_is_given(struct arena *arena, const char *form, const char *name)
+{
+	const char *found = NULL;
+	size_t size = 0;
+
+	return form_find(arena, form, name, &found, &size) > 0;
+}
+
+char *form_value(struct arena *arena, const char *form, const char *name)
+{
+	const char *found = NULL;
+	size_t found_size = 0;
+	char *value;
+
+	if (form_find(arena, form, name, &found, &found_size) != 1)
 		return NULL;
 	value = arena_alloc(arena, found_size + 1);
 	return form_decode(found, found_size, value) ? value : NULL;

@@ -45,9 +45,14 @@ static char scan_peek(const struct scan *scan, size_t offset)
 	return scan->at + offset < scan->size ? scan->bytes[scan->at + offset] : '\0';
 }
 
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static void scan_skip_blanks(struct scan *scan)
 {
-	while (scan->at < scan->size && memchr(" \t\r\n", scan->bytes[scan->at], 4) != NULL)
+	while (scan->at < scan->size && is_blank(scan->bytes[scan->at]))
 		scan->at++;
 }
 

@@ -26,6 +26,14 @@
 		"Time a provider took", "provider purpose")                                                            \
 	X(METRIC_PROVIDER_IN_FLIGHT, "gatehouse_provider_requests_in_flight", GAUGE, "Requests at providers",          \
 		"provider")                                                                                            \
+	X(METRIC_VERDICT_CACHE_HITS, "gatehouse_verdict_cache_hits_total", COUNTER,                                    \
+		"Verdicts used again instead of asking the provider", "provider")                                      \
+	X(METRIC_VALIDATIONS_JOINED, "gatehouse_validations_joined_total", COUNTER,                                    \
+		"Evaluations that shared a validation under way", "provider")                                          \
+	X(METRIC_BREAKER_OPEN, "gatehouse_breaker_open", GAUGE,                                                        \
+		"1 while the provider is left alone because it could not be reached", "provider endpoint")             \
+	X(METRIC_BREAKER_SKIPPED, "gatehouse_breaker_skipped_total", COUNTER,                                          \
+		"Times a provider that is left alone was not asked", "provider endpoint")                              \
 	X(METRIC_REFRESHES, "gatehouse_refreshes_total", COUNTER, "Refreshes of links by how they ended",              \
 		"provider end")                                                                                        \
 	X(METRIC_FLIGHTS, "gatehouse_refreshes_in_flight", GAUGE, "Refreshes under way", "")                           \

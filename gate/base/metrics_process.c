@@ -84,6 +84,7 @@ static void metrics_process_write_files(struct text *text)
 
 	if (directory == NULL)
 		return;
+	/* The stream is this call's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while (readdir(directory) != NULL)
 		count++;
 	/* Without `.`, `..` and the directory's own descriptor. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table (contract section 2), and how a name is found in it. */
 #include "settings.h"
+#include "text.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "must_check.h"
@@ -74,8 +74,7 @@ char *setting_variable(struct arena *arena, const struct setting *setting)
 {
 	char *variable = arena_printf(arena, "GATEHOUSE_%s", setting->name);
 
-	for (char *c = variable; *c != '\0'; c++)
-		*c = (char)toupper((unsigned char)*c);
+	text_to_upper(variable);
 	return variable;
 }
 

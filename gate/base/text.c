@@ -187,3 +187,17 @@ bool text_is_utf8(const char *bytes, size_t size)
 	}
 	return true;
 }
+
+void text_to_lower(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+}
+
+void text_to_upper(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		if (*at >= 'a' && *at <= 'z')
+			*at = (char)(*at - 'a' + 'A');
+}

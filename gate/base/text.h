@@ -27,6 +27,10 @@ void text_add_url(struct text *text, const char *piece);
 /* application/x-www-form-urlencoded: adds `&` where something stands before it, then name=value, both encoded. */
 void text_add_form(struct text *text, const char *name, const char *value);
 
+/* ASCII letters in place, whatever the locale. */
+void text_to_lower(char *text);
+void text_to_upper(char *text);
+
 /* Escaped for HTML text and quoted attributes. */
 void text_add_html(struct text *text, const char *piece);
 
@@ -37,5 +41,8 @@ bool text_is_utf8(const char *bytes, size_t size);
 /* The value of a parameter in a query or form body, decoded into the arena; NULL where it is absent, appears twice
  * (RFC 6749 section 3.1: parameters MUST NOT be included more than once), or does not decode to UTF-8 without NUL. */
 char *form_value(struct arena *arena, const char *form, const char *name);
+
+/* Whether the parameter is there at all, also where form_value cannot give its value. */
+bool form_is_given(struct arena *arena, const char *form, const char *name);
 
 #endif

@@ -4,7 +4,7 @@
 #include "yaml.h"
 
 #include <string.h>
-#include <yaml.h>
+#include <yaml.h> /* libyaml. NOLINT(readability-duplicate-include) */
 
 #include "bounds.h"
 
@@ -29,6 +29,8 @@ static struct yaml_value *yaml_complain(struct reader *reader, size_t line, cons
 	config_complain(reader->complaints, yaml_place(reader, line), key, "%s", what);
 	return NULL;
 }
+
+/* The copies call one another as deep as the document nests, which is bounded. NOLINTBEGIN(misc-no-recursion) */
 
 static struct yaml_value *yaml_copy(struct reader *reader, int index, size_t depth);
 
@@ -133,6 +135,8 @@ static struct yaml_value *yaml_copy(struct reader *reader, int index, size_t dep
 	}
 	return yaml_complain(reader, line, "value", "is of no known shape");
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static bool yaml_copy_document(struct reader *reader, struct yaml_value **ret_root)
 {

@@ -19,7 +19,12 @@ const char *request_parameter(const struct request *request, const char *name)
 
 const char *request_query(const struct request *request, const char *name)
 {
-	return form_value(request->arena, request->query, name);
+	const char *value = form_value(request->arena, request->query, name);
+
+	/* Taken for absent, a limit, a user or an issuer that was meant to narrow the request would widen it. */
+	if (value == NULL && form_is_given(request->arena, request->query, name))
+		return "";
+	return value;
 }
 
 /* RFC 6265 section 4.2.1: pairs of name=value, divided by "; ". */

@@ -40,7 +40,7 @@ struct request {
 /* The value of a `{name}` of the route's pattern; never NULL for a name the pattern has. */
 const char *request_parameter(const struct request *request, const char *name);
 
-/* A parameter of the query, decoded; NULL where it is absent. */
+/* A parameter of the query, decoded; NULL where it is absent, "" where it is given twice or does not decode. */
 const char *request_query(const struct request *request, const char *name);
 
 /* A cookie's value, or NULL. */

@@ -53,7 +53,8 @@ static bool library_has_tls;
 
 static void library_start(void)
 {
-	mallopt(M_ARENA_MAX, HEAPS_MAX);
+	/* Once, before any worker. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	(void)mallopt(M_ARENA_MAX, HEAPS_MAX);
 	library_has_tls = (mg_init_library(MG_FEATURES_TLS) & MG_FEATURES_TLS) != 0;
 }
 
@@ -191,6 +192,9 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 	        .source = {connection, read_body, send_continue, finish_body},
 	        .close = slow_should_yield(&worker->slow)};
 	exchange_run(exchange);
+	/* The process may have begun to end meanwhile: a client told to keep the connection would send into nothing. */
+	if (atomic_load(&server->guard.draining))
+		exchange->close = true;
 	text = exchange_print(exchange);
 	/* Before the write: it tells CivetWeb not to wait for a body that was not read. */
 	if (exchange->close)
@@ -287,7 +291,7 @@ static int log_message(const struct mg_connection *connection, const char *messa
 	struct server *server = connection == NULL ? NULL : server_of(connection);
 
 	if (server != NULL && !atomic_load(&server->has_started))
-		snprintf(server->complaint, sizeof(server->complaint), "%s", message);
+		(void)snprintf(server->complaint, sizeof(server->complaint), "%s", message);
 	log_event(LOG_DEBUG, "civetweb", log_string("text", message));
 	return 1;
 }
@@ -342,11 +346,11 @@ static bool context_start(struct server *server, const char *listen_at)
 	        .external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};
 	struct mg_init_data init = {.callbacks = &callbacks, .user_data = server, .configuration_options = options};
 
-	snprintf(threads, sizeof(threads), "%d", server->guard.threads);
-	snprintf(head_bytes, sizeof(head_bytes), "%d", HEAD_BYTES_MAX);
+	(void)snprintf(threads, sizeof(threads), "%d", server->guard.threads);
+	(void)snprintf(head_bytes, sizeof(head_bytes), "%d", HEAD_BYTES_MAX);
 	/* server_slow.c applies the real deadlines; these are only the outer bounds of CivetWeb's own waits. */
-	snprintf(read_ms, sizeof(read_ms), "%d", REQUEST_READ_MS * 2);
-	snprintf(idle_ms, sizeof(idle_ms), "%d", KEEP_ALIVE_IDLE_MS + REQUEST_READ_MS * 2);
+	(void)snprintf(read_ms, sizeof(read_ms), "%d", REQUEST_READ_MS * 2);
+	(void)snprintf(idle_ms, sizeof(idle_ms), "%d", KEEP_ALIVE_IDLE_MS + REQUEST_READ_MS * 2);
 	server->context = mg_start2(&init, NULL);
 	atomic_store(&server->has_started, server->context != NULL);
 	return server->context != NULL;

@@ -59,7 +59,7 @@ bool address_resolve(const char *address, bool with_tls, char ret_listen_at[ADDR
 	if (!resolve_host(host, &ip) || inet_ntop(AF_INET, &ip, dotted, sizeof(dotted)) == NULL)
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
 		        "\"%s\" cannot be listened on: host %s has no IPv4 address.", address, host);
-	snprintf(ret_listen_at, ADDRESS_BYTES_MAX, "%s:%u%s", dotted, port, with_tls ? "s" : "");
+	(void)snprintf(ret_listen_at, ADDRESS_BYTES_MAX, "%s:%u%s", dotted, port, with_tls ? "s" : "");
 	return true;
 }
 

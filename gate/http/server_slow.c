@@ -182,7 +182,7 @@ __attribute__((noinline)) static int wait_for_connection(
 }
 
 /* Takes the place of the C library's for the whole process: the dynamic linker finds the program's symbol first. */
-int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms) /* NOLINT(readability-inconsistent-declaration-parameter-name) */
 {
 	struct slow_worker *worker = current;
 

@@ -68,7 +68,8 @@ static bool load(SSL_CTX *context, const char *cert_file, const char *key_file, 
 	return true;
 }
 
-/* A key with a passphrase is refused instead of asking for it on a terminal that is not there. */
+/* A key with a passphrase is refused instead of asking for it on a terminal that is not there. The signature is
+ * OpenSSL's. NOLINTNEXTLINE(readability-non-const-parameter) */
 static int no_passphrase(char *buffer, int size, int for_writing, void *data)
 {
 	(void)buffer;

@@ -7,7 +7,10 @@
 #include "http_client.h"
 #include "provider.h"
 
+struct breakers;
 struct flights;
+struct inquiries;
+struct verdict_cache;
 
 struct engine {
 	struct providers providers;
@@ -17,6 +20,9 @@ struct engine {
 	int64_t gate_timeout_ms;
 	enum enforcement enforcement;	/* of the deployment */
 	struct flights *flights;	/* refreshes under way; NULL: this engine refreshes nothing */
+	struct inquiries *inquiries;	/* questions to providers under way */
+	struct verdict_cache *verdicts;	/* NULL: none is used again */
+	struct breakers *breakers;	/* NULL: every provider is asked always */
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flight table and its threads: see flight.h. Each provider has a line of its own and a bound of its own, and threads
- * serve the lines in turn, so a provider that never answers holds up nobody else's refreshes. One lock for everything
- * here; it is never held while a flight asks the database or a provider. A waiter's own lock is taken inside it, never
- * the other way round. */
+/* The flight table and its threads: see flight.h. Each provider has a line of its own and a bound of its own, and
+ * threads serve the lines in turn, so a provider that never answers holds up nobody else's refreshes. One lock for
+ * everything here; it is never held while a flight asks the database or a provider. A waiter's own lock is taken inside
+ * it, never the other way round. */
 #include "flight.h"
 
 #include <pthread.h>
@@ -18,15 +18,15 @@
 #define THREAD_IDLE_MS 10000
 
 /* What drain keeps of its time for threads that have been told to leave a database that is away. */
-#define LEAVE_MS 3000
+#define LEAVE_MS INT64_C(3000)
 
 /* One refresh token and its extras beside the names. */
-#define FLIGHT_ARENA_BYTES_MAX (4 * PROVIDER_TOKEN_BYTES_MAX)
+#define FLIGHT_ARENA_BYTES_MAX ((size_t)4 * PROVIDER_TOKEN_BYTES_MAX)
 
 #define BUCKETS 256
 
-/* Threads of all providers together, as a multiple of one provider's bound: more dead providers at once are not provided
- * for. */
+/* Threads of all providers together, as a multiple of one provider's bound: more dead providers at once are not
+ * provided for. */
 #define THREADS_PER_BOUND 4
 
 struct ticket {
@@ -77,7 +77,7 @@ static void *allocate(size_t size)
 	void *memory = calloc(1, size);
 
 	if (memory == NULL) {
-		fputs("gatehouse: out of memory for a refresh\n", stderr);
+		(void)fputs("gatehouse: out of memory for a refresh\n", stderr);
 		abort();
 	}
 	return memory;
@@ -170,8 +170,7 @@ static struct flight *add_flight(struct flights *flights, const struct refresh_q
 		.owner_id = arena_copy(flight->arena, question->owner_id),
 		.provider = question->provider,
 		.generation = question->generation,
-		.refresh_token =
-			secret_copy(flight->arena, question->refresh_token.text, question->refresh_token.size),
+		.refresh_token = secret_copy(flight->arena, question->refresh_token.text, question->refresh_token.size),
 	};
 	if (!secret_is_empty(question->extras))
 		flight->question.extras = secret_copy(flight->arena, question->extras.text, question->extras.size);

@@ -10,12 +10,12 @@
 
 struct flights;
 
-/* No thread yet: they are made when needed. Of one provider provider_max flights go on at once; more wait in line. Ends the process where memory
- * is out. engine must stay; it may be completed until the first flight. */
+/* No thread yet: they are made when needed. Of one provider provider_max flights go on at once; more wait in line. Ends
+ * the process where memory is out. engine must stay; it may be completed until the first flight. */
 struct flights *flights_new(struct engine *engine, size_t provider_max);
 
-/* For the end of the service, when nobody joins any more: flights that have not begun are dropped, those under way go on
- * to their end, also that of a save while the database is away, until the deadline. Then the threads are gone. */
+/* For the end of the service, when nobody joins any more: flights that have not begun are dropped, those under way go
+ * on to their end, also that of a save while the database is away, until the deadline. Then the threads are gone. */
 void flights_drain(struct flights *flights, struct deadline deadline);
 
 /* After flights_drain; NULL is nothing to do. */
@@ -26,8 +26,8 @@ struct ticket;
 
 /* Joins the flight of the question's owner and provider or starts it; never blocks. The question is copied where it is
  * needed. The ticket's end comes from the waiter with this tag. */
-struct ticket *flight_join(struct flights *flights, const struct refresh_question *question, struct waiter *waiter,
-	size_t tag);
+struct ticket *flight_join(
+	struct flights *flights, const struct refresh_question *question, struct waiter *waiter, size_t tag);
 
 /* How the flight ended, once the waiter has said so. A flight that was for another generation than the question's says
  * REFRESH_NOT_TRIED: the link is to be read again. */

@@ -10,13 +10,6 @@
 #include "settle.h"
 #include "validate.h"
 
-/* Requests end a little before the budget does, so that their own ends are still seen: a tenth, and at most so much. */
-#define BUDGET_MARGIN_MS_MAX 100
-
-/* A confirmation is noted again when the noted one has lost this part of its use, so that a much used link is not
- * written at every evaluation. */
-#define NOTE_AGAIN_DIVISOR 10
-
 /* What one evaluation works on: the requirements that are asked for, tightly packed. */
 struct evaluation {
 	const struct gate_question *question;
@@ -63,18 +56,6 @@ static bool find_providers(struct engine *engine, const struct gate_question *qu
 	return true;
 }
 
-/* How old a noted confirmation of this provider may be where it is read; 0: nobody reads it, so none is written. */
-static int64_t note_use_ms(const struct gate_question *question, const struct provider *provider)
-{
-	int64_t use_ms = provider->gate_max_age_ms;
-
-	if (question->preflight && provider->preflight_max_age_ms > use_ms)
-		use_ms = provider->preflight_max_age_ms;
-	if (provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD && use_ms == 0)
-		use_ms = provider->last_known_good_max_age_ms;
-	return use_ms;
-}
-
 static void fill_settling(const struct evaluation *evaluation, struct provider *provider, size_t tag)
 {
 	const struct gate_question *question = evaluation->question;
@@ -84,14 +65,13 @@ static void fill_settling(const struct evaluation *evaluation, struct provider *
 	settling->provider = provider;
 	settling->tag = tag;
 	settling->wake.at_us = FOREVER_US;
-	settling->note_use_ms = note_use_ms(question, provider);
 	settling->rules = (struct provider_rules){
 		.validates = *provider->validate_url != '\0',
 		.refreshes = may_refresh && !provider->no_refresh,
 		.min_valid_ms = provider->min_valid_ms,
 		.verdict_age_max_ms = verdict_age_max_ms(question, provider),
 	};
-	settle_adopt_link(settling, question_link(question, provider->id));
+	settle_adopt_link(&evaluation->scope, settling, question_link(question, provider->id));
 }
 
 static void fill_evaluation(struct evaluation *evaluation, const struct gate_answer *answer)
@@ -117,14 +97,8 @@ static void fill_evaluation(struct evaluation *evaluation, const struct gate_ans
 
 /* --- asking ------------------------------------------------------------------------------------------------------ */
 
-static struct deadline request_deadline(int64_t timeout_ms)
-{
-	int64_t margin_ms = timeout_ms / 10 < BUDGET_MARGIN_MS_MAX ? timeout_ms / 10 : BUDGET_MARGIN_MS_MAX;
-
-	return deadline_in_ms(timeout_ms - margin_ms);
-}
-
-/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled. */
+/* The budget's end, or the first moment before it at which somebody goes on without an answer. false: all are settled.
+ */
 static bool find_next_moment(const struct evaluation *evaluation, struct deadline budget, struct deadline *ret_moment)
 {
 	bool unsettled = false;
@@ -173,48 +147,6 @@ static void settle_all(struct evaluation *evaluation)
 	waiter_free(scope->waiter);
 }
 
-/* --- noting verdicts ---------------------------------------------------------------------------------------- */
-
-static bool is_worth_noting(const struct settling *settling)
-{
-	if (!settling->confirmed || settling->note_use_ms == 0)
-		return false;
-	return clock_now_ms() - settling->facts.last_valid_at_ms >= settling->note_use_ms / NOTE_AGAIN_DIVISOR;
-}
-
-/* What was confirmed once must not pass as last known good, or as young, after the provider said no. */
-static bool is_worth_forgetting(const struct settling *settling)
-{
-	return settling->reason == REASON_TOKEN_REVOKED && settling->facts.last_valid_at_ms != 0;
-}
-
-static bool note_verdict(const struct settle_scope *scope, const struct settling *settling, struct problem *problem)
-{
-	struct store *store = scope->engine->store;
-	const char *provider_id = settling->provider->id;
-
-	if (is_worth_forgetting(settling))
-		return link_note_rejected(store, scope->owner_id, provider_id, settling->link.generation, problem);
-	if (is_worth_noting(settling))
-		return link_note_valid(
-			store, scope->owner_id, provider_id, settling->link.generation, settling->account, problem);
-	return true;
-}
-
-/* Best effort: without a confirmation's note the provider is asked once more. */
-static void note_verdicts(const struct evaluation *evaluation)
-{
-	struct problem problem;
-
-	for (size_t i = 0; i < evaluation->settling_count; i++) {
-		const struct settling *settling = &evaluation->settlings[i];
-
-		if (!note_verdict(&evaluation->scope, settling, &problem))
-			log_event(LOG_WARN, "verdict not noted", log_string("provider", settling->provider->id),
-				log_string("problem", problem.message));
-	}
-}
-
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
 
 /* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one
@@ -249,7 +181,7 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 	}
 	judged.reason = settling->reason;
 	judged.retry_after_s = settling->retry_after_s;
-	judged.last_valid_at_ms = settling->facts.last_valid_at_ms;
+	judged.last_valid_at_ms = settling->known_good_at_ms;
 	finding->linked = settling->facts.linked;
 	finding->generation = finding->linked ? settling->link.generation : 0;
 	finding->provider_status = settling->provider_status;
@@ -294,9 +226,9 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 		.scope = {.engine = engine,
 			.arena = arena,
 			.owner_id = question->owner_id,
-			.deadline = request_deadline(question->timeout_ms),
 			.half = deadline_in_ms(question->timeout_ms / 2),
-			.begun_us = clock_monotonic_us()},
+			.begun_us = clock_monotonic_us(),
+			.has_whole_budget = question->timeout_ms >= engine->gate_timeout_ms},
 	};
 
 	memset(ret_answer, 0, sizeof(*ret_answer));
@@ -305,7 +237,8 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 	fill_evaluation(&evaluation, ret_answer);
 	settle_all(&evaluation);
 	decide_answer(&evaluation, ret_answer);
-	note_verdicts(&evaluation);
+	for (size_t i = 0; i < evaluation.settling_count; i++)
+		settle_note(&evaluation.scope, &evaluation.settlings[i]);
 	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
 	count_answer(question, ret_answer);
 	return true;

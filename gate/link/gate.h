@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gate: settles every requirement of one version against the owner's links, all providers in parallel under one
- * budget, and decides. No database connection or transaction is held while a provider is asked; one provider that is slow
- * or broken costs only its own verdict. */
+ * budget, and decides. No database connection or transaction is held while a provider is asked; one provider that is
+ * slow or broken costs only its own verdict. */
 #ifndef LINK_GATE_H
 #define LINK_GATE_H
 
@@ -12,23 +12,23 @@ struct gate_question {
 	const char *owner_id;
 	const struct requirements *requirements;
 	size_t link_count;
-	const struct link *links;		/* the owner's, as read; others are ignored */
+	const struct link *links; /* the owner's, as read; others are ignored */
 	enum enforcement template_enforcement;
-	const char *moment;			/* "create" or "preflight": a literal, label of the metrics */
-	bool ask_optional;			/* preflight shows optional ones too; create does not ask for them */
-	bool preflight;				/* PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
-	bool without_refresh;			/* an evaluation that may not change anything spends no refresh token */
-	int64_t timeout_ms;			/* the budget of the whole evaluation */
+	const char *moment;   /* "create" or "preflight": a literal, label of the metrics */
+	bool ask_optional;    /* preflight shows optional ones too; create does not ask for them */
+	bool preflight;       /* PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
+	bool without_refresh; /* an evaluation that may not change anything spends no refresh token */
+	int64_t timeout_ms;   /* the budget of the whole evaluation */
 };
 
 /* One requirement's end, in the version's order, optional ones included. */
 struct gate_finding {
 	struct finding finding;
-	struct provider *provider;		/* NULL: named by the version as optional, not configured */
-	bool asked_for;				/* false for an optional one at create: its state was not looked at */
+	struct provider *provider; /* NULL: named by the version as optional, not configured */
+	bool asked_for;            /* false for an optional one at create: its state was not looked at */
 	bool linked;
-	int64_t generation;			/* of the link it was judged by; 0 where there is none */
-	int provider_status;			/* last HTTP status seen, 0: not asked or no answer */
+	int64_t generation;  /* of the link it was judged by; 0 where there is none */
+	int provider_status; /* last HTTP status seen, 0: not asked or no answer */
 	int64_t duration_us;
 };
 
@@ -39,7 +39,8 @@ struct gate_answer {
 	int64_t duration_us;
 };
 
-/* Evaluates. A required provider that is not configured is PROBLEM_PROVIDER_NOT_CONFIGURED (its id in detail); a database that is away while a link is read again makes that finding provider_unavailable. */
+/* Evaluates. A required provider that is not configured is PROBLEM_PROVIDER_NOT_CONFIGURED (its id in detail); a
+ * database that is away while a link is read again makes that finding provider_unavailable. */
 MUST_CHECK bool gate_evaluate(struct engine *engine, const struct gate_question *question, struct arena *arena,
 	struct gate_answer *ret_answer, struct problem *problem);
 

@@ -139,7 +139,8 @@ void http_call_destroy(struct http_call *call)
 
 void http_call_hand_over(struct http_call *call)
 {
-	/* For the client's thread, which is told so of calls that were left; handed over, the call is another thread's. */
+	/* For the client's thread, which is told so of calls that were left; handed over, the call is another thread's.
+	 */
 	call->finished = true;
 	(void)waiter_hand_over(&call->awaited);
 }

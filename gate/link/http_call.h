@@ -12,8 +12,8 @@
 #define CONTENT_TYPE_BYTES_MAX 128
 #define RETRY_AFTER_BYTES_MAX 64
 
-/* Owned by the client's thread while it is under way, by who started it when it has ended. One that was left is freed by
- * the client's thread when it reads the message that says so. */
+/* Owned by the client's thread while it is under way, by who started it when it has ended. One that was left is freed
+ * by the client's thread when it reads the message that says so. */
 struct http_call {
 	struct awaited awaited; /* first, so that the one is the other */
 	struct http_client *client;

@@ -3,7 +3,6 @@
  * complained about with its place; secrets are never shown. */
 #include "provider.h"
 
-#include <ctype.h>
 #include <regex.h>
 #include <string.h>
 #include <strings.h>
@@ -61,8 +60,7 @@ static void builder_set_type(struct builder *builder)
 	char *word = arena_copy(builder->arena, given == NULL ? "" : given);
 	struct provider *provider = builder->provider;
 
-	for (char *c = word; *c != '\0'; c++)
-		*c = (char)tolower((unsigned char)*c);
+	text_to_lower(word);
 	provider->type = provider_type_from_word(word);
 	provider->type_word = provider->type == PROVIDER_OTHER ? word : provider_type_word(provider->type);
 	builder->preset = provider_preset(provider->type);

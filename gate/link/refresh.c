@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database is
- * held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as long
- * as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
+/* One refresh: take the lease, exchange, save before anybody looks at the token. See refresh.h. Nothing of the database
+ * is held while the provider is asked; the exchange ends well before the lease does; a granted token is saved for as
+ * long as the database takes to come back. What follows from a try is the policy's (policy/next_try.c). */
 #include "refresh.h"
 
 #include <time.h>
@@ -9,9 +9,11 @@
 #include "../base/log.h"
 #include "../base/metrics.h"
 #include "../base/text.h"
+#include "breaker.h"
 #include "oauth.h"
 #include "refresh_wait.h"
 #include "token_endpoint.h"
+#include "verdict_cache.h"
 
 /* This part of the lease is kept for saving, and a try begins only while this part is left before that. */
 #define LEASE_SAVE_DIVISOR 5
@@ -24,7 +26,7 @@
 #define STORE_RETRY_MAX_MS 1000
 
 /* Names, numbers and a sentence. */
-#define LEASE_ARENA_BYTES_MAX (256 * 1024)
+#define LEASE_ARENA_BYTES_MAX ((size_t)256 * 1024)
 
 struct attempt {
 	struct engine *engine;
@@ -60,20 +62,21 @@ static void count_end(const struct attempt *attempt, const char *end)
 /* A size in front of each part: no two configurations read the same. */
 static void hash_client(const struct provider *provider, struct arena *arena, uint8_t ret_hash[SHA256_BYTES])
 {
-	const struct secret *secrets[] = {&provider->client_secret, &provider->client_secret_2};
+	const struct secret secrets[] = {provider->client_secret, provider->client_secret_2};
 	struct text whole = text_in(arena);
 
 	text_add(&whole, provider->client_id);
 	for (size_t i = 0; i < COUNT_OF(secrets); i++) {
-		const char *secret = secrets[i]->text != NULL ? secrets[i]->text : "";
+		const char *secret = secrets[i].text != NULL ? secrets[i].text : "";
 
-		text_add(&whole, arena_printf(arena, "\n%zu\n", secrets[i]->size));
-		text_add_bytes(&whole, secret, secrets[i]->size);
+		text_add(&whole, arena_printf(arena, "\n%zu\n", secrets[i].size));
+		text_add_bytes(&whole, secret, secrets[i].size);
 	}
 	sha256(whole.bytes, whole.size, ret_hash);
 }
 
-/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's. */
+/* The clock starts before the statement is sent, so that by our clock the lease ends no later than by the database's.
+ */
 static void set_deadlines(struct attempt *attempt)
 {
 	int64_t lease_ms = attempt->engine->refresh_lease_ms;
@@ -103,7 +106,8 @@ static bool take_lease(struct attempt *attempt, struct arena *arena, struct leas
 /* --- saving ------------------------------------------------------------------------------------------------------ */
 
 /* An answer without a refresh token or extras keeps the old ones. */
-static struct lease_grant keep_what_is_not_named(const struct refresh_question *question, const struct oauth_grant *grant)
+static struct lease_grant keep_what_is_not_named(
+	const struct refresh_question *question, const struct oauth_grant *grant)
 {
 	return (struct lease_grant){
 		.access_token = grant->access_token,
@@ -164,6 +168,8 @@ static struct refresh_outcome save_grant(struct attempt *attempt, const struct o
 		log_number("generation", attempt->question->generation + (saved ? 1 : 0)),
 		log_number("tries", attempt->facts.again + 1),
 		log_duration("duration_ms", clock_monotonic_us() - attempt->begun_us));
+	if (saved)
+		verdict_cache_drop(attempt->engine->verdicts, attempt->question->owner_id, attempt->question->provider);
 	count_end(attempt, saved ? "granted" : "superseded");
 	return ended(saved ? REFRESH_GRANTED : REFRESH_NOT_TRIED, 0);
 }
@@ -282,8 +288,13 @@ static struct next_try judge(struct attempt *attempt, const struct token_reply *
 static bool try_once(struct attempt *attempt, struct refresh_outcome *ret_outcome)
 {
 	SCOPED(arena_release) struct arena *arena = arena_new(REFRESH_ARENA_BYTES_MAX);
+	int64_t asked_us = clock_monotonic_us();
 	struct token_reply reply = ask(attempt, arena);
 	struct next_try next = judge(attempt, &reply);
+
+	if (next.step != TRY_REPEAT)
+		breaker_note(attempt->engine->breakers, attempt->question->provider, BREAKER_TOKEN,
+			breaker_is_reached(reply.transport, reply.status), asked_us);
 
 	switch (next.step) {
 	case TRY_REPEAT:

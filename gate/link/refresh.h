@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One refresh of one link, from the lease to the saved token (contract section 5, steps 2 to 6), as a straight line on a
- * thread of its own. Private to flight.c. */
+/* One refresh of one link, from the lease to the saved token (contract section 5, steps 2 to 6), as a straight line on
+ * a thread of its own. Private to flight.c. */
 #ifndef LINK_REFRESH_H
 #define LINK_REFRESH_H
 
@@ -15,7 +15,7 @@ struct refresh_question {
 	struct provider *provider;
 	int64_t generation;
 	struct secret refresh_token;
-	struct secret extras;	/* kept where an answer names none */
+	struct secret extras; /* kept where an answer names none */
 };
 
 /* How near the service's end is. REFRESH_STOPPING: what need not be begun is not, what is under way goes on.
@@ -24,20 +24,21 @@ enum refresh_ending { REFRESH_SERVING, REFRESH_STOPPING, REFRESH_LEAVING };
 
 /* What others tell a refresh under way. */
 struct refresh_signs {
-	_Atomic size_t wanted;		/* how many wait for it; nobody: it need not wait for another process */
-	const _Atomic int *ending;	/* enum refresh_ending */
+	_Atomic size_t wanted;     /* how many wait for it; nobody: it need not wait for another process */
+	const _Atomic int *ending; /* enum refresh_ending */
 };
 
 bool refresh_is_stopping(const struct refresh_signs *signs);
 
-/* How it ended. REFRESH_NOT_TRIED: the link is no longer what the question says, so it is read again and judged anew. */
+/* How it ended. REFRESH_NOT_TRIED: the link is no longer what the question says, so it is read again and judged anew.
+ */
 struct refresh_outcome {
 	enum refresh_end end;
-	unsigned retry_after_s;	/* 0: nothing says how long to wait */
+	unsigned retry_after_s; /* 0: nothing says how long to wait */
 };
 
 /* Waits for the provider, for another process, and for the database while a token is to be saved. */
-struct refresh_outcome refresh_link(struct engine *engine, const struct refresh_question *question,
-	const struct refresh_signs *signs);
+struct refresh_outcome refresh_link(
+	struct engine *engine, const struct refresh_question *question, const struct refresh_signs *signs);
 
 #endif

@@ -16,7 +16,7 @@
 /* Beyond the lease: a holder that renews for ever is none of ours. */
 #define PATIENCE_LEASES 2
 
-#define LOOK_ARENA_BYTES_MAX (64 * 1024)
+#define LOOK_ARENA_BYTES_MAX ((size_t)64 * 1024)
 
 static void sleep_ms(int64_t duration_ms)
 {
@@ -39,11 +39,12 @@ void refresh_pause(int64_t wait_ms, const struct refresh_signs *signs)
 
 static struct refresh_outcome adopt(enum refresh_end end, int64_t left_ms)
 {
-	return (struct refresh_outcome){.end = end, .retry_after_s = left_ms > 0 ? (unsigned)((left_ms + 999) / 1000) : 0};
+	return (struct refresh_outcome){
+		.end = end, .retry_after_s = left_ms > 0 ? (unsigned)((left_ms + 999) / 1000) : 0};
 }
 
-/* The lease was ended: by a save or by whoever linked again (the generation says so), or by a failure that left its trace.
- * One that left none failed for the moment. */
+/* The lease was ended: by a save or by whoever linked again (the generation says so), or by a failure that left its
+ * trace. One that left none failed for the moment. */
 static struct refresh_outcome adopt_end(const struct refresh_question *question, const struct lease_view *view)
 {
 	if (view->generation != question->generation)

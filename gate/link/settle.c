@@ -3,13 +3,13 @@
 #include "settle.h"
 
 #include "../base/log.h"
-#include "http_call.h"
 #include "validate.h"
 
-void settle_adopt_link(struct settling *settling, const struct link *link)
+void settle_adopt_link(const struct settle_scope *scope, struct settling *settling, const struct link *link)
 {
 	if (link == NULL) {
 		settling->facts = (struct link_facts){.remembered = REASON_COUNT};
+		settling->known_good_at_ms = 0;
 		return;
 	}
 	settling->link = *link;
@@ -20,8 +20,8 @@ void settle_adopt_link(struct settling *settling, const struct link *link)
 		.remembered = link->remembered,
 		.issued_at_ms = link->issued_at_ms,
 		.expires_at_ms = link->expires_at_ms,
-		.last_valid_at_ms = link->last_valid_at_ms,
 	};
+	settle_recall(scope, settling);
 }
 
 static void settle_with(struct settle_scope *scope, struct settling *settling, enum reason reason)
@@ -29,25 +29,18 @@ static void settle_with(struct settle_scope *scope, struct settling *settling, e
 	settling->settled = true;
 	settling->reason = reason;
 	settling->duration_us = clock_monotonic_us() - scope->begun_us;
+	settle_count_reuse(settling);
 }
 
-static struct waiter *scope_waiter(struct settle_scope *scope)
+struct waiter *settle_waiter(struct settle_scope *scope)
 {
 	if (scope->waiter == NULL)
 		scope->waiter = waiter_new();
 	return scope->waiter;
 }
 
-static void start_validation(struct settle_scope *scope, struct settling *settling)
-{
-	struct http_request request =
-		validate_request(settling->provider, settling->link.access_token, scope->arena, scope->deadline);
-
-	settling->call = http_call_start(scope->engine->http, &request, scope_waiter(scope), settling->tag);
-}
-
-/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking again:
- * then the new one is judged from the start. false: the database does not say. */
+/* Reads the link again and takes it on where somebody has replaced the token meanwhile, by a refresh or by linking
+ * again: then the new one is judged from the start. false: the database does not say. */
 static bool read_again(struct settle_scope *scope, struct settling *settling, bool *ret_moved)
 {
 	struct problem problem;
@@ -61,7 +54,7 @@ static bool read_again(struct settle_scope *scope, struct settling *settling, bo
 		return false;
 	}
 	*ret_moved = !found || link.generation != settling->link.generation;
-	settle_adopt_link(settling, found ? &link : NULL);
+	settle_adopt_link(scope, settling, found ? &link : NULL);
 	if (!*ret_moved)
 		return true;
 	settling->progress = (struct progress){.refresh = settling->progress.refresh};
@@ -101,7 +94,9 @@ static void start_refresh(struct settle_scope *scope, struct settling *settling)
 		.extras = settling->link.extras,
 	};
 
-	settling->ticket = flight_join(scope->engine->flights, &question, scope_waiter(scope), settling->tag);
+	if (!settle_may_refresh(scope, settling))
+		return;
+	settling->ticket = flight_join(scope->engine->flights, &question, settle_waiter(scope), settling->tag);
 	if (may_do_without(settling))
 		settling->wake = scope->half;
 }
@@ -133,7 +128,7 @@ static void take_refresh(struct settle_scope *scope, struct settling *settling)
 
 static bool is_waiting(const struct settling *settling)
 {
-	return settling->call != NULL || settling->ticket != NULL || settling->pausing;
+	return settling->inquirer != NULL || settling->ticket != NULL || settling->pausing;
 }
 
 void settle_advance(struct settle_scope *scope, struct settling *settling)
@@ -146,7 +141,7 @@ void settle_advance(struct settle_scope *scope, struct settling *settling)
 			settle_with(scope, settling, step.reason);
 			break;
 		case STEP_VALIDATE:
-			start_validation(scope, settling);
+			settle_ask(scope, settling);
 			break;
 		case STEP_REREAD:
 			if (!reread_link(scope, settling))
@@ -194,22 +189,23 @@ static bool pause_for_lag(struct settling *settling)
 
 static void take_validation(struct settle_scope *scope, struct settling *settling)
 {
-	struct http_answer answer = http_call_peek(settling->call);
+	struct http_answer answer = inquirer_answer(settling->inquirer);
 	struct validation_answer facts = validate_answer_facts(&answer);
 	enum validation validation = judge_validation(&facts);
 
+	settle_learn(scope, settling, validation, &answer);
 	settling->confirmed = validation == VALIDATION_CONFIRMED;
 	settling->retry_after_s = http_answer_retry_after_s(&answer);
 	settling->provider_status = answer.status;
-	if (settling->confirmed && settling->note_use_ms > 0)
+	if (settling->confirmed && settling->provider->fail_mode == FAIL_MODE_LAST_KNOWN_GOOD)
 		note_account(scope, settling, &answer);
 	if (answer.failure != NULL)
 		log_event(LOG_WARN, "provider not reached", log_string("provider", settling->provider->id),
 			log_string("purpose", "validate"), log_string("failure", answer.failure),
 			log_duration("duration_ms", answer.duration_us));
 	bool is_lag = validation == VALIDATION_REJECTED && answer.status == 401 && pause_for_lag(settling);
-	http_call_free(settling->call);
-	settling->call = NULL;
+	inquirer_leave(settling->inquirer);
+	settling->inquirer = NULL;
 	if (!is_lag)
 		settling->progress.validation = validation;
 }
@@ -218,7 +214,7 @@ void settle_take_end(struct settle_scope *scope, struct settling *settling)
 {
 	if (settling->ticket != NULL)
 		take_refresh(scope, settling);
-	else if (settling->call != NULL)
+	else if (settling->inquirer != NULL)
 		take_validation(scope, settling);
 	settle_advance(scope, settling);
 }
@@ -245,8 +241,7 @@ void settle_give_up(struct settle_scope *scope, struct settling *settling)
 {
 	if (settling->settled)
 		return;
-	http_call_free(settling->call);
-	settling->call = NULL;
+	settle_stop_asking(scope, settling);
 	bool was_refreshing = settling->ticket != NULL;
 	stop_waiting_for_refresh(settling);
 	settle_with(scope, settling, was_refreshing ? REASON_REFRESH_IN_PROGRESS : REASON_PROVIDER_UNAVAILABLE);

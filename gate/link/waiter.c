@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiters: see waiter.h. Counted references, because a call that was given up outlives the thread that waited for it. */
+/* Waiters: see waiter.h. Counted references, because a call that was given up outlives the thread that waited for it.
+ */
 #include "waiter.h"
 
 #include <pthread.h>
@@ -12,6 +13,7 @@ struct waiter {
 	size_t references; /* the one who waits, and everything that was begun */
 	size_t under_way;
 	struct awaited *first_ended, *last_ended;
+	struct awaited *followers; /* of other waiters; their locks are taken inside this one's */
 };
 
 struct waiter *waiter_new(void)
@@ -19,7 +21,7 @@ struct waiter *waiter_new(void)
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
 	if (waiter == NULL) {
-		fputs("gatehouse: out of memory for waiting for a provider\n", stderr);
+		(void)fputs("gatehouse: out of memory for waiting for a provider\n", stderr);
 		abort();
 	}
 	pthread_mutex_init(&waiter->lock, NULL);
@@ -103,20 +105,67 @@ static void remove_ended(struct waiter *waiter, const struct awaited *gone)
 
 /* --- the hand-over ----------------------------------------------------------------------------------------------- */
 
+/* With the lock held. */
+static bool end_one(struct waiter *waiter, struct awaited *awaited)
+{
+	if (awaited->state != AWAITED_UNDER_WAY)
+		return false;
+	awaited->state = AWAITED_ENDED;
+	waiter->under_way--;
+	append_ended(waiter, awaited);
+	pthread_cond_signal(&waiter->ended);
+	return true;
+}
+
+/* With the leader's lock held. A follower whose end was told may be gone at once. */
+static void end_followers(struct waiter *leader)
+{
+	struct awaited *follower = leader->followers;
+
+	leader->followers = NULL;
+	while (follower != NULL) {
+		struct awaited *next = follower->next_follower;
+		struct waiter *waiter = follower->waiter;
+
+		pthread_mutex_lock(&waiter->lock);
+		(void)end_one(waiter, follower);
+		pthread_mutex_unlock(&waiter->lock);
+		follower = next;
+	}
+}
+
 bool waiter_hand_over(struct awaited *awaited)
 {
 	struct waiter *waiter = awaited->waiter;
 
 	pthread_mutex_lock(&waiter->lock);
-	bool is_wanted = awaited->state == AWAITED_UNDER_WAY;
-	if (is_wanted) {
-		awaited->state = AWAITED_ENDED;
-		waiter->under_way--;
-		append_ended(waiter, awaited);
-		pthread_cond_signal(&waiter->ended);
-	}
+	bool is_wanted = end_one(waiter, awaited);
+	end_followers(waiter);
 	pthread_mutex_unlock(&waiter->lock);
 	return is_wanted;
+}
+
+bool waiter_follow(struct waiter *leader, struct awaited *follower)
+{
+	pthread_mutex_lock(&leader->lock);
+	bool is_in_time = leader->first_ended == NULL;
+	if (is_in_time) {
+		follower->next_follower = leader->followers;
+		leader->followers = follower;
+	}
+	pthread_mutex_unlock(&leader->lock);
+	return is_in_time;
+}
+
+void waiter_unfollow(struct waiter *leader, const struct awaited *follower)
+{
+	pthread_mutex_lock(&leader->lock);
+	struct awaited **at = &leader->followers;
+	while (*at != NULL && *at != follower)
+		at = &(*at)->next_follower;
+	if (*at != NULL)
+		*at = follower->next_follower;
+	pthread_mutex_unlock(&leader->lock);
 }
 
 bool waiter_leave(struct awaited *awaited)

@@ -9,7 +9,7 @@
 #include "vault_cell.h"
 
 /* What one save seals: three values and their places, with room for the allocator. */
-#define SAVE_ARENA_BYTES_MAX (16 * PROVIDER_TOKEN_BYTES_MAX)
+#define SAVE_ARENA_BYTES_MAX ((size_t)16 * PROVIDER_TOKEN_BYTES_MAX)
 
 #define WORD_OF(name, word) word,
 static const char *const state_words[] = {LEASE_STATE_LIST(WORD_OF)};
@@ -88,7 +88,7 @@ static bool is_saved_already(struct store *store, struct arena *arena, const str
 	if (!lease_look(store, arena, name->owner_id, name->provider_id, &linked, &view, problem))
 		return false;
 	*ret_saved = linked && view.generation == name->generation + 1 && view.lease_id != NULL &&
-		strcmp(view.lease_id, name->lease_id) == 0;
+		     strcmp(view.lease_id, name->lease_id) == 0;
 	return true;
 }
 
@@ -131,8 +131,8 @@ bool lease_finish(struct store *store, const struct lease_name *name, const stru
 	return true;
 }
 
-bool lease_look(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id, bool *ret_linked,
-	struct lease_view *ret_view, struct problem *problem)
+bool lease_look(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
+	bool *ret_linked, struct lease_view *ret_view, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_LEASE_LOOK);

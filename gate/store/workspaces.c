@@ -149,21 +149,24 @@ bool workspace_find(struct store *store, struct arena *arena, const char *id, bo
 	return true;
 }
 
-bool workspace_list(struct store *store, struct arena *arena, const char *owner_id, struct page page, size_t *ret_count,
-	struct workspace **ret_workspaces, struct problem *problem)
+bool workspace_list(struct store *store, struct arena *arena, const char *owner_id, struct page page,
+	struct workspace_page *ret_page, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_WORKSPACE_LIST);
 	bind_text(&call, owner_id);
 	bind_page(&call, page);
+	bind_integer(&call, PAGE_BYTES_MAX);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_workspaces = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_workspaces));
-	for (size_t i = 0; i < *ret_count; i++) {
+	size_t count = rows_count(&rows);
+	*ret_page = (struct workspace_page){
+		.count = count, .list = arena_alloc(arena, (count + 1) * sizeof(*ret_page->list))};
+	for (size_t i = 0; i < count; i++) {
 		struct row row = row_at(&rows, i);
-		read_workspace(&row, arena, &(*ret_workspaces)[i]);
+		read_workspace(&row, arena, &ret_page->list[i]);
+		ret_page->has_more = row_bool(&row);
 	}
 	return true;
 }

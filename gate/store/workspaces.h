@@ -81,7 +81,14 @@ MUST_CHECK bool workspace_insert(struct store *store, struct arena *arena, const
 
 MUST_CHECK bool workspace_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
 	struct workspace *ret_workspace, struct problem *problem);
+
+struct workspace_page {
+	size_t count;
+	struct workspace *list;
+	bool has_more;	/* behind the last of them; a page of large parameters ends before its limit (PAGE_BYTES_MAX) */
+};
+
 MUST_CHECK bool workspace_list(struct store *store, struct arena *arena, const char *owner_id, struct page page,
-	size_t *ret_count, struct workspace **ret_workspaces, struct problem *problem);
+	struct workspace_page *ret_page, struct problem *problem);
 
 #endif

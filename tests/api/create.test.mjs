@@ -417,3 +417,19 @@ test("a workspace that is not there is 404", async () => {
   for (const id of [UNKNOWN_ID, "x"]) assertError(await world.admin("GET", `/api/v2/workspaces/${id}`), 404, "not_found");
   assertError(await world.admin("GET", "/api/v2/users/nobody/workspaces"), 404, "not_found");
 });
+
+test("a page of workspaces with large parameters ends early and names the next", async () => {
+  const owner = await world.createUser();
+  const parameters = { notes: "x".repeat(900 * 1024) };
+  for (let i = 0; i < 40; i++) assert.equal((await world.createWorkspace(owner, free, { name: `w-${i}`, parameters })).status, 201);
+  const names = [];
+  for (let query = "?limit=200", pages = 0; query; pages++) {
+    assert.ok(pages < 40, "the list must come to an end");
+    const answer = await world.api("GET", `/api/v2/users/me/workspaces${query}`, { token: owner.token });
+    assert.equal(answer.status, 200, answer.text.slice(0, 200));
+    assert.ok(answer.text.length < 4 * 1024 * 1024, `${answer.text.length} bytes`);
+    names.push(...answer.body.workspaces.map(({ name }) => name));
+    query = answer.body.next_after_id && `?limit=200&after_id=${answer.body.next_after_id}`;
+  }
+  assert.deepEqual(names, Array.from({ length: 40 }, (_, i) => `w-${i}`));
+});

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Browser } from "../support/browser.mjs";
+import { exchange } from "../support/http.mjs";
+import { freePort } from "../support/process.mjs";
 import { CLIENT_SECRET } from "../support/provider.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
 
@@ -156,6 +158,16 @@ test("of many visits with one ticket one wins", async () => {
   assert.equal(answers.filter(({ status }) => status === 303).length, 1);
 });
 
+test("a preview of the URL does not spend its ticket", async () => {
+  const url = await world.linkUrl(await world.createUser());
+  for (let i = 0; i < 2; i++) {
+    const seen = await exchange("HEAD", url);
+    assert.equal(seen.status, 204);
+    assert.equal(seen.headers["set-cookie"], undefined);
+  }
+  assert.equal((await jsonBrowser().visit(url, world.service)).status, 303);
+});
+
 test("a ticket is good for its provider only", async () => {
   const user = await world.createUser();
   const url = await world.linkUrl(user, "demo");
@@ -215,6 +227,18 @@ test("the cookie is for this browser and these paths only", async () => {
   for (const attribute of ["httponly", "samesite=lax"]) assert.ok(attributes.includes(attribute), attributes.join("; "));
   assert.ok(!attributes.includes("secure"), "the access URL is http");
   assert.ok(!attributes.some((attribute) => attribute.startsWith("domain=")));
+  assert.equal(cookies[0].path, "/external-auth");
+});
+
+test("behind a proxy that serves it under a path, the cookie is for that path and, over https, for https only", async () => {
+  const user = await world.createUser();
+  const replica = await world.replica({ settings: { HTTP_ADDRESS: `127.0.0.1:${await freePort()}`, ACCESS_URL: "https://apps.example/gate" } });
+  const asked = await replica.request("POST", "/api/v2/users/me/external-auth/demo/link-url", { token: user.token, body: {} });
+  assert.match(asked.body.url, /^https:\/\/apps\.example\/gate\/external-auth\/demo\?ticket=/);
+  const started = await exchange("GET", asked.body.url.replace("https://apps.example/gate", replica.base));
+  const [line] = started.headers["set-cookie"];
+  assert.match(line, /; Path=\/gate\/external-auth; /);
+  assert.match(line, /; Secure$/);
 });
 
 // ----------------------------------------------------------------------------------------------------------- state

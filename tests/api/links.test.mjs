@@ -145,6 +145,13 @@ for (const expires_at of ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00.123456Z",
     else assert.equal(Math.floor(Date.parse(link.expires) / 1000), Date.parse("2030-01-01T00:00:00Z") / 1000);
   });
 
+test("a token that ran out at the first moment of 1970 has run out", async () => {
+  const user = await world.createUser();
+  await world.importLink(user, "one", { expires_at: "1970-01-01T00:00:00Z" });
+  const [link] = (await world.api("GET", "/api/v2/external-auth", { token: user.token })).body.links;
+  assert.equal(link.reason, "expired");
+});
+
 test("importing for nobody is 404", async () => {
   assertError(await put({ id: "nobody" }, "one", { access_token: "x" }), 404, "not_found");
   assertError(await put({ id: UNKNOWN_ID }, "one", { access_token: "x" }), 404, "not_found");

@@ -104,3 +104,10 @@ test("a young verdict is reused by the preflight, and never by the create", asyn
   assertError(await world.createWorkspace(user, template), 403, "external_auth_required");
   assert.equal((await world.preflight(user, template)).body[0].reason, "token_revoked");
 });
+
+test("a user_id that cannot be read is nobody, and never the caller", async () => {
+  const user = await world.createUser();
+  const template = await world.createTemplate([]);
+  for (const query of [`?user_id=${user.id}&user_id=me`, "?user_id=%zz", "?user_id=%00", "?user_id=", "?user_id"])
+    assertError(await world.preflight(user, template, { query }), 404, "not_found");
+});

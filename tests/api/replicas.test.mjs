@@ -28,6 +28,19 @@ test("what one makes the other knows", async () => {
   assertError(await world.createWorkspace(user, template), 403, "external_auth_required");
 });
 
+test("a control plane that asks at once for many link-urls of a new name makes one user", async () => {
+  const { token } = await world.createUser({ roles: ["control-plane"] });
+  for (let round = 0; round < 5; round++) {
+    const name = world.name("newcomer");
+    const path = `/api/v2/users/${name}/external-auth/demo/link-url`;
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => both[i % 2].request("POST", path, { token, body: {} })));
+    assert.deepEqual(answers.map(({ status }) => status), answers.map(() => 201));
+    const { id } = await world.expect(200, "GET", `/api/v2/users/${name}`);
+    const audited = await world.sql("SELECT action FROM audit_log WHERE subject_user_id = $1", [id]);
+    assert.deepEqual(audited.map(({ action }) => action), ["user.create"]);
+  }
+});
+
 test("a token that one deletes is soon unknown to the other, and at once to itself", async () => {
   const user = await world.createUser();
   const path = `/api/v2/users/${user.id}/keys/tokens`;

@@ -22,13 +22,20 @@ test("creates that wait for a provider are answered before the end", async () =>
   const template = await world.createTemplate(["demo"]);
   await demo.closeGate("demo", "validate");
   const creating = Array.from({ length: 8 }, () => world.createWorkspace(owner, template));
-  await demo.awaitGate("demo", "validate", 8);
+  const kept = await RawConnection.open(service.base);
+  const body = JSON.stringify({ name: "kept", template_id: template.id });
+  kept.send(`POST /api/v2/users/me/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n`
+    + `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await demo.awaitGate("demo", "validate", 9);
   service.program.child.kill("SIGTERM");
   await new Promise((resolve) => setTimeout(resolve, 400));
   assert.equal(service.program.end, undefined, "it waits for what is in flight");
   await demo.openGate("demo", "validate");
   const statuses = (await Promise.all(creating)).map(({ status }) => status);
   assert.deepEqual(statuses, Array(8).fill(201));
+  const [answer] = await kept.answers({ count: 1 });
+  assert.equal(answer.status, 201);
+  assert.match(kept.received, /\r\nConnection: close\r\n/, "who is answered now is told to come back elsewhere");
   assert.equal((await service.program.exited()).code, 0, service.program.story());
 });
 

@@ -220,3 +220,10 @@ test("a large terraform document is read whole", async () => {
   const version = await world.expect(201, "POST", versionsOf(template), { terraform: state({ resources: [...filler, source({ id: "last" })] }) });
   assert.deepEqual(version.external_auth, required("last"));
 });
+
+test("a page's limits that cannot be read are refused, not left out", async () => {
+  for (const query of ["limit=1&limit=2", "limit=1%", "limit=%00", "limit="])
+    assertError(await world.admin("GET", `/api/v2/templates?${query}`), 400, "validation_failed", "limit");
+  for (const query of [`after_id=${UNKNOWN_ID}&after_id=${UNKNOWN_ID}`, "after_id=%ff"])
+    assertError(await world.admin("GET", `/api/v2/templates?${query}`), 400, "validation_failed", "after_id");
+});

@@ -37,6 +37,8 @@ static const struct suite *const suites[] = {
 	&next_step_suite,
 	&judge_validation_suite,
 	&judge_refresh_suite,
+	&breaker_suite,
+	&breaker_reached_suite,
 	&next_try_suite,
 	&lag_suite,
 	&finding_suite,

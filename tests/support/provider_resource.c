@@ -32,7 +32,8 @@ static void name_add(cJSON *json, const char *login)
 {
 	char name[LOGIN_SIZE];
 	snprintf(name, sizeof(name), "%s", login);
-	name[0] = (char)toupper((unsigned char)name[0]);
+	if (name[0] >= 'a' && name[0] <= 'z')
+		name[0] = (char)(name[0] - 'a' + 'A');
 	cJSON_AddStringToObject(json, "name", name);
 }
 

@@ -31,13 +31,16 @@ static void finds_cookies(void **state)
 
 static void reads_queries(void **state)
 {
-	struct request request = {.arena = arena, .query = "a=b%20c&d=1+2&e="};
+	struct request request = {.arena = arena, .query = "a=b%20c&d=1+2&e=&twice=1&twice=2&broken=%4&nul=%00"};
 
 	(void)state;
 	assert_string_equal(request_query(&request, "a"), "b c");
 	assert_string_equal(request_query(&request, "d"), "1 2");
 	assert_string_equal(request_query(&request, "e"), "");
 	assert_null(request_query(&request, "f"));
+	assert_string_equal(request_query(&request, "twice"), "");
+	assert_string_equal(request_query(&request, "broken"), "");
+	assert_string_equal(request_query(&request, "nul"), "");
 }
 
 #define UUID "01890000-0000-7000-8000-00000000a11c"

@@ -9,84 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../../gate/link/gate.h"
-#include "demo.h"
-#include "fake_store.h"
-
-#define OWNER "01920000-0000-7000-8000-000000000001"
-
-struct state {
-	struct arena *arena;
-	struct engine engine;
-	struct requirements requirements;
-	struct link links[8];
-	size_t link_count;
-	struct gate_question question;
-	struct gate_answer answer;
-	struct problem problem;
-};
-
-static int set_up(void **data)
-{
-	struct state *state = calloc(1, sizeof(*state));
-
-	fake_store = (struct fake_store){.found = false};
-	state->arena = arena_new(64 << 20);
-	state->engine.http = http_client_new();
-	state->engine.access_url = "http://gate.test";
-	state->engine.enforcement = ENFORCEMENT_DENY;
-	state->question = (struct gate_question){.owner_id = OWNER, .moment = "create", .timeout_ms = 5000};
-	*data = state;
-	return 0;
-}
-
-static int tear_down(void **data)
-{
-	struct state *state = *data;
-
-	http_client_free(state->engine.http);
-	arena_free(state->arena);
-	free(state);
-	return 0;
-}
-
-static struct provider *add_provider(struct state *state, const char *name, bool optional)
-{
-	struct provider *provider = demo_provider(state->arena, name, PROVIDER_GITHUB);
-
-	state->engine.providers.list[state->engine.providers.count++] = provider;
-	assert_true(requirements_add(&state->requirements, name, optional));
-	return provider;
-}
-
-static struct link *add_link(struct state *state, const char *name)
-{
-	struct link *link = &state->links[state->link_count++];
-
-	*link = (struct link){
-		.owner_id = OWNER,
-		.provider_id = name,
-		.generation = 7,
-		.readable = true,
-		.access_token = demo_token(state->arena, name),
-		.remembered = REASON_COUNT,
-	};
-	return link;
-}
-
-static bool evaluate(struct state *state)
-{
-	state->question.requirements = &state->requirements;
-	state->question.links = state->links;
-	state->question.link_count = state->link_count;
-	return gate_evaluate(&state->engine, &state->question, state->arena, &state->answer, &state->problem);
-}
-
-static enum reason evaluated_reason(struct state *state)
-{
-	assert_true(evaluate(state));
-	return state->answer.findings[0].finding.reason;
-}
+#include "gate_case.h"
 
 /* --- the validation table ---------------------------------------------------------------------------------------- */
 
@@ -118,15 +41,15 @@ static const struct row rows[] = {
 
 static void each_row_of_the_validation_table_holds(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		add_provider(state, rows[i].name, false);
-		fake_store.link = *add_link(state, rows[i].name);
+		gate_case_provider(state, rows[i].name, false);
+		fake_store.link = *gate_case_link(state, rows[i].name);
 		fake_store.found = true;
 		if (rows[i].fault != NULL)
 			demo_fault(state->arena, rows[i].name, "validate", rows[i].fault);
-		enum reason reason = evaluated_reason(state);
+		enum reason reason = gate_case_reason(state);
 		if (reason != rows[i].reason)
 			fail_msg("%s: %s", rows[i].name, reason_word(reason));
 		assert_true(state->answer.findings[0].linked);
@@ -139,31 +62,31 @@ static void each_row_of_the_validation_table_holds(void **data)
 
 static void a_provider_that_cannot_be_reached_is_unverifiable(void **data)
 {
-	struct state *state = *data;
-	struct provider *provider = add_provider(state, "unreached", false);
+	struct gate_case *state = *data;
+	struct provider *provider = gate_case_provider(state, "unreached", false);
 
 	provider->validate_url = "http://127.0.0.1:1/user";
-	add_link(state, "unreached");
-	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_UNAVAILABLE);
+	gate_case_link(state, "unreached");
+	assert_int_equal(gate_case_reason(state), REASON_PROVIDER_UNAVAILABLE);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_UNVERIFIABLE);
 	assert_int_equal(state->answer.findings[0].provider_status, 0);
 }
 
 static void a_retry_after_is_passed_on(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "patience", false);
-	add_link(state, "patience");
+	gate_case_provider(state, "patience", false);
+	gate_case_link(state, "patience");
 	demo_fault(state->arena, "patience", "validate", "{\"status\": 503, \"headers\": {\"Retry-After\": \"42\"}}");
-	assert_true(evaluate(state));
+	assert_true(gate_case_evaluate(state));
 	assert_int_equal(state->answer.decision.retry_after_s, 42);
 	assert_int_equal(state->answer.findings[0].provider_status, 503);
 }
 
 /* --- what is not asked ------------------------------------------------------------------------------------------- */
 
-static void assert_nobody_was_asked(struct state *state, const char *name)
+static void assert_nobody_was_asked(struct gate_case *state, const char *name)
 {
 	assert_int_equal(demo_number(state->arena, name, "requests", "validate"), 0);
 	assert_int_equal(fake_store.finds, 0);
@@ -171,43 +94,43 @@ static void assert_nobody_was_asked(struct state *state, const char *name)
 
 static void what_is_known_is_not_asked(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "known", false);
-	assert_int_equal(evaluated_reason(state), REASON_NOT_LINKED);
+	gate_case_provider(state, "known", false);
+	assert_int_equal(gate_case_reason(state), REASON_NOT_LINKED);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_REFUSED);
 	assert_int_equal(state->answer.findings[0].generation, 0);
 
-	struct link *link = add_link(state, "known");
+	struct link *link = gate_case_link(state, "known");
 	link->readable = false;
-	assert_int_equal(evaluated_reason(state), REASON_DECRYPTION_FAILED);
+	assert_int_equal(gate_case_reason(state), REASON_DECRYPTION_FAILED);
 	link->readable = true;
 	link->expires_at_ms = clock_now_ms() - 1000;
-	assert_int_equal(evaluated_reason(state), REASON_EXPIRED);
+	assert_int_equal(gate_case_reason(state), REASON_EXPIRED);
 	link->refresh_token = (struct secret){"r", 1};
-	assert_int_equal(evaluated_reason(state), REASON_EXPIRED);
+	assert_int_equal(gate_case_reason(state), REASON_EXPIRED);
 	assert_nobody_was_asked(state, "known");
 }
 
 static void without_a_validate_url_nobody_is_asked(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "silent", false)->validate_url = "";
-	add_link(state, "silent");
-	assert_int_equal(evaluated_reason(state), REASON_NOT_VALIDATED);
+	gate_case_provider(state, "silent", false)->validate_url = "";
+	gate_case_link(state, "silent");
+	assert_int_equal(gate_case_reason(state), REASON_NOT_VALIDATED);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 	assert_nobody_was_asked(state, "silent");
 }
 
 static void optional_ones_are_asked_only_where_wanted(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "optional", true);
-	add_link(state, "optional");
+	gate_case_provider(state, "optional", true);
+	gate_case_link(state, "optional");
 	demo_fault(state->arena, "optional", "validate", "{\"status\": 401}");
-	assert_true(evaluate(state));
+	assert_true(gate_case_evaluate(state));
 	assert_false(state->answer.findings[0].asked_for);
 	assert_true(state->answer.findings[0].linked);
 	assert_nobody_was_asked(state, "optional");
@@ -215,155 +138,91 @@ static void optional_ones_are_asked_only_where_wanted(void **data)
 	state->question.ask_optional = true;
 	fake_store.found = true;
 	fake_store.link = state->links[0];
-	assert_int_equal(evaluated_reason(state), REASON_TOKEN_REVOKED);
+	assert_int_equal(gate_case_reason(state), REASON_TOKEN_REVOKED);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 }
 
 static void nothing_required_is_allowed(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	assert_true(evaluate(state));
+	assert_true(gate_case_evaluate(state));
 	assert_int_equal(state->answer.finding_count, 0);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 }
 
 static void a_provider_that_is_not_configured_is_a_problem(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
 	assert_true(requirements_add(&state->requirements, "unheard-of", false));
-	assert_false(evaluate(state));
+	assert_false(gate_case_evaluate(state));
 	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
 	assert_string_equal(state->problem.detail, "unheard-of");
 
 	state->question.preflight = true;
-	assert_false(evaluate(state));
+	assert_false(gate_case_evaluate(state));
 	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
 
 	state->requirements.list[0].optional = true;
 	state->question.ask_optional = true;
-	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_MISCONFIGURED);
+	assert_int_equal(gate_case_reason(state), REASON_PROVIDER_MISCONFIGURED);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 	assert_null(state->answer.findings[0].provider);
-}
-
-/* --- old confirmations ------------------------------------------------------------------------------------------- */
-
-static void what_is_rejected_is_no_longer_known_good(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = add_provider(state, "fallen", false);
-	struct link *link = add_link(state, "fallen");
-
-	provider->fail_mode = FAIL_MODE_LAST_KNOWN_GOOD;
-	provider->last_known_good_max_age_ms = 60000;
-	link->access_token = (struct secret){"not-issued", strlen("not-issued")};
-	link->last_valid_at_ms = clock_now_ms() - 30000;
-	fake_store.found = true;
-	fake_store.link = *link;
-	assert_int_equal(evaluated_reason(state), REASON_TOKEN_REVOKED);
-	assert_int_equal(fake_store.rejections, 1);
-}
-
-static void a_young_confirmation_is_used_again(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = add_provider(state, "young", false);
-	struct link *link = add_link(state, "young");
-
-	provider->preflight_max_age_ms = 60000;
-	link->last_valid_at_ms = clock_now_ms() - 30000;
-	state->question.preflight = true;
-	assert_int_equal(evaluated_reason(state), REASON_VALID);
-	assert_nobody_was_asked(state, "young");
-	assert_int_equal(fake_store.notes, 0);
-
-	link->last_valid_at_ms = clock_now_ms() - 61000;
-	assert_int_equal(evaluated_reason(state), REASON_VALID);
-	assert_int_equal(demo_number(state->arena, "young", "requests", "validate"), 1);
-	assert_int_equal(fake_store.notes, 1);
-	assert_int_equal(fake_store.noted_generation, 7);
-	assert_string_equal(fake_store.noted_account, "alice");
-
-	/* The create has an age of its own, which is 0 here. */
-	state->question.preflight = false;
-	link->last_valid_at_ms = clock_now_ms();
-	assert_int_equal(evaluated_reason(state), REASON_VALID);
-	assert_int_equal(demo_number(state->arena, "young", "requests", "validate"), 2);
-	assert_int_equal(fake_store.notes, 1);
-}
-
-static void the_last_known_good_passes_with_a_warning(void **data)
-{
-	struct state *state = *data;
-	struct provider *provider = add_provider(state, "good", false);
-	struct link *link = add_link(state, "good");
-
-	provider->fail_mode = FAIL_MODE_LAST_KNOWN_GOOD;
-	provider->last_known_good_max_age_ms = 60000;
-	assert_int_equal(evaluated_reason(state), REASON_VALID);
-	assert_int_equal(fake_store.notes, 1);
-	demo_fault(state->arena, "good", "validate", "{\"status\": 500}");
-	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_UNAVAILABLE);
-	link->last_valid_at_ms = clock_now_ms() - 1000;
-	assert_int_equal(evaluated_reason(state), REASON_LAST_KNOWN_GOOD);
-	assert_true(state->answer.findings[0].finding.warns);
-	assert_int_equal(state->answer.decision.outcome, OUTCOME_ALLOWED);
 }
 
 /* --- reading the link again -------------------------------------------------------------------------------------- */
 
 static void a_token_replaced_meanwhile_is_judged_anew(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "replaced", false);
-	struct link *link = add_link(state, "replaced");
+	gate_case_provider(state, "replaced", false);
+	struct link *link = gate_case_link(state, "replaced");
 	link->access_token = (struct secret){"old", 3};
 	fake_store.found = true;
 	fake_store.link = *link;
 	fake_store.link.generation = 8;
 	fake_store.link.access_token = demo_token(state->arena, "replaced");
-	assert_int_equal(evaluated_reason(state), REASON_VALID);
+	assert_int_equal(gate_case_reason(state), REASON_VALID);
 	assert_int_equal(state->answer.findings[0].generation, 8);
 	assert_int_equal(fake_store.finds, 1);
 }
 
 static void a_token_replaced_by_a_bad_one_is_revoked(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "worse", false);
-	struct link *link = add_link(state, "worse");
+	gate_case_provider(state, "worse", false);
+	struct link *link = gate_case_link(state, "worse");
 	link->access_token = (struct secret){"old", 3};
 	fake_store.found = true;
 	fake_store.link = *link;
 	fake_store.link.generation = 8;
-	assert_int_equal(evaluated_reason(state), REASON_TOKEN_REVOKED);
+	assert_int_equal(gate_case_reason(state), REASON_TOKEN_REVOKED);
 	assert_int_equal(state->answer.findings[0].generation, 8);
 	assert_int_equal(fake_store.finds, 2);
 }
 
 static void a_link_removed_meanwhile_is_not_linked(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "removed", false);
-	add_link(state, "removed")->access_token = (struct secret){"old", 3};
-	assert_int_equal(evaluated_reason(state), REASON_NOT_LINKED);
+	gate_case_provider(state, "removed", false);
+	gate_case_link(state, "removed")->access_token = (struct secret){"old", 3};
+	assert_int_equal(gate_case_reason(state), REASON_NOT_LINKED);
 	assert_false(state->answer.findings[0].linked);
 	assert_int_equal(state->answer.findings[0].generation, 0);
 }
 
 static void a_database_away_is_not_the_owners_fault(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "away", false);
-	add_link(state, "away")->access_token = (struct secret){"old", 3};
+	gate_case_provider(state, "away", false);
+	gate_case_link(state, "away")->access_token = (struct secret){"old", 3};
 	fake_store.away = true;
-	assert_int_equal(evaluated_reason(state), REASON_PROVIDER_UNAVAILABLE);
+	assert_int_equal(gate_case_reason(state), REASON_PROVIDER_UNAVAILABLE);
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_UNVERIFIABLE);
 }
 
@@ -371,16 +230,16 @@ static void a_database_away_is_not_the_owners_fault(void **data)
 
 static void *evaluate_in_thread(void *argument)
 {
-	struct state *state = argument;
+	struct gate_case *state = argument;
 
-	return evaluate(state) ? state : NULL;
+	return gate_case_evaluate(state) ? state : NULL;
 }
 
 /* All four stand before their gates at the same time: nobody waits for anybody else's answer. */
 static void all_providers_are_asked_at_once(void **data)
 {
 	static const char *const names[] = {"at-once-a", "at-once-b", "at-once-c", "at-once-d"};
-	struct state *state = *data;
+	struct gate_case *state = *data;
 	struct arena *arena = arena_new(16 << 20);
 	pthread_t thread;
 	void *done = NULL;
@@ -388,8 +247,8 @@ static void all_providers_are_asked_at_once(void **data)
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		const char *path = arena_printf(arena, "/_control/%s/gates/validate", names[i]);
 
-		add_provider(state, names[i], false);
-		add_link(state, names[i]);
+		gate_case_provider(state, names[i], false);
+		gate_case_link(state, names[i]);
 		demo_ask(arena, "PUT", path, "{\"state\": \"closed\", \"moment\": \"before\"}");
 	}
 	state->question.timeout_ms = 20000;
@@ -411,17 +270,17 @@ static void all_providers_are_asked_at_once(void **data)
 
 static void one_dead_provider_costs_only_its_own_verdict(void **data)
 {
-	struct state *state = *data;
+	struct gate_case *state = *data;
 
-	add_provider(state, "dead", false);
-	add_link(state, "dead");
-	add_provider(state, "living", false);
-	add_link(state, "living");
-	add_provider(state, "unlinked", false);
+	gate_case_provider(state, "dead", false);
+	gate_case_link(state, "dead");
+	gate_case_provider(state, "living", false);
+	gate_case_link(state, "living");
+	gate_case_provider(state, "unlinked", false);
 	demo_fault(state->arena, "dead", "validate", "{\"black_hole\": true}");
 	state->question.timeout_ms = 600;
 	int64_t begun_us = clock_monotonic_us();
-	assert_true(evaluate(state));
+	assert_true(gate_case_evaluate(state));
 	assert_true(clock_monotonic_us() - begun_us < 5000000);
 	assert_int_equal(state->answer.findings[0].finding.reason, REASON_PROVIDER_UNAVAILABLE);
 	assert_int_equal(state->answer.findings[1].finding.reason, REASON_VALID);
@@ -429,28 +288,23 @@ static void one_dead_provider_costs_only_its_own_verdict(void **data)
 	assert_int_equal(state->answer.decision.outcome, OUTCOME_REFUSED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(each_row_of_the_validation_table_holds),
-		TEST(a_provider_that_cannot_be_reached_is_unverifiable),
-		TEST(a_retry_after_is_passed_on),
-		TEST(what_is_known_is_not_asked),
-		TEST(without_a_validate_url_nobody_is_asked),
-		TEST(optional_ones_are_asked_only_where_wanted),
-		TEST(nothing_required_is_allowed),
-		TEST(a_provider_that_is_not_configured_is_a_problem),
-		TEST(what_is_rejected_is_no_longer_known_good),
-		TEST(a_young_confirmation_is_used_again),
-		TEST(the_last_known_good_passes_with_a_warning),
-		TEST(a_token_replaced_meanwhile_is_judged_anew),
-		TEST(a_token_replaced_by_a_bad_one_is_revoked),
-		TEST(a_link_removed_meanwhile_is_not_linked),
-		TEST(a_database_away_is_not_the_owners_fault),
-		TEST(all_providers_are_asked_at_once),
-		TEST(one_dead_provider_costs_only_its_own_verdict),
+		GATE_TEST(each_row_of_the_validation_table_holds),
+		GATE_TEST(a_provider_that_cannot_be_reached_is_unverifiable),
+		GATE_TEST(a_retry_after_is_passed_on),
+		GATE_TEST(what_is_known_is_not_asked),
+		GATE_TEST(without_a_validate_url_nobody_is_asked),
+		GATE_TEST(optional_ones_are_asked_only_where_wanted),
+		GATE_TEST(nothing_required_is_allowed),
+		GATE_TEST(a_provider_that_is_not_configured_is_a_problem),
+		GATE_TEST(a_token_replaced_meanwhile_is_judged_anew),
+		GATE_TEST(a_token_replaced_by_a_bad_one_is_revoked),
+		GATE_TEST(a_link_removed_meanwhile_is_not_linked),
+		GATE_TEST(a_database_away_is_not_the_owners_fault),
+		GATE_TEST(all_providers_are_asked_at_once),
+		GATE_TEST(one_dead_provider_costs_only_its_own_verdict),
 	};
 
 	demo_start();

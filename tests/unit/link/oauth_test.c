@@ -368,8 +368,8 @@ static void a_token_over_the_bound_is_refused(void **data)
 
 static const char *refresh_value(struct state *state, const struct provider *provider, const char *name)
 {
-	return form_value(state->arena,
-		oauth_refresh_form(&state->engine, provider, text_secret("r&1"), state->arena), name);
+	return form_value(
+		state->arena, oauth_refresh_form(&state->engine, provider, text_secret("r&1"), state->arena), name);
 }
 
 static void a_refresh_says_what_each_preset_wants(void **data)
@@ -389,8 +389,8 @@ static void a_refresh_says_what_each_preset_wants(void **data)
 	provider->type = PROVIDER_AZURE_DEVOPS;
 	assert_null(refresh_value(state, provider, "refresh_token"));
 	assert_string_equal(refresh_value(state, provider, "assertion"), "r&1");
-	assert_string_equal(
-		refresh_value(state, provider, "redirect_uri"), "http://gate.test/external-auth/forms/callback");
+	assert_string_equal(refresh_value(state, provider, "redirect_uri"), "http://gate.test/external-auth/forms/"
+									    "callback");
 }
 
 int main(void)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases against a real PostgreSQL: every end of every statement, what wins when somebody links again or unlinks at each
- * point between, leases that run out by the database's clock, and takers at the same time. */
-#include <pthread.h>
-#include <stdatomic.h>
+/* Leases against a real PostgreSQL: every end of every statement, what wins when somebody links again or unlinks at
+ * each point between, leases that run out by the database's clock, and takers at the same time. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +13,6 @@
 #define PROVIDER "forge"
 #define LONG_MS 60000
 #define SHORT_MS 150
-#define TAKERS 8
 
 static const uint8_t our_client[SHA256_BYTES] = {1, 2, 3};
 static const uint8_t mended_client[SHA256_BYTES] = {9};
@@ -33,7 +30,8 @@ static int64_t save_link(const struct lease_case *c, const char *access, const c
 {
 	struct problem problem = {0};
 	int64_t generation = 0;
-	struct link_tokens tokens = {.owner_id = c->owner_id, .provider_id = PROVIDER, .access_token = fixture_secret(access)};
+	struct link_tokens tokens = {
+		.owner_id = c->owner_id, .provider_id = PROVIDER, .access_token = fixture_secret(access)};
 	if (refresh != NULL)
 		tokens.refresh_token = fixture_secret(refresh);
 	assert_done(link_save(c->f->store, &tokens, &generation, &problem), problem);
@@ -88,7 +86,8 @@ static struct lease_view look(struct lease_case *c)
 {
 	struct lease_view view = {0};
 	bool linked = false;
-	assert_done(lease_look(c->f->store, c->f->arena, c->owner_id, PROVIDER, &linked, &view, &c->problem), c->problem);
+	assert_done(
+		lease_look(c->f->store, c->f->arena, c->owner_id, PROVIDER, &linked, &view, &c->problem), c->problem);
 	assert_true(linked);
 	return view;
 }
@@ -107,7 +106,8 @@ static void unlink_it(struct lease_case *c)
 {
 	struct link link = {0};
 	bool found = false;
-	assert_done(link_delete(c->f->store, c->f->arena, c->owner_id, PROVIDER, &found, &link, &c->problem), c->problem);
+	assert_done(
+		link_delete(c->f->store, c->f->arena, c->owner_id, PROVIDER, &found, &link, &c->problem), c->problem);
 	assert_true(found);
 }
 
@@ -234,7 +234,8 @@ static void an_absent_refresh_token_is_null(void **state)
 	assert_true(save(&c, "a2", NULL));
 	assert_true(secret_is_empty(read_link(&c).refresh_token));
 	assert_string_equal(fixture_sql(c.f, "SELECT count(*) FROM links l JOIN users u ON u.id = l.owner_id "
-		"WHERE u.username = 'save-none' AND l.refresh_token IS NULL"), "1");
+					     "WHERE u.username = 'save-none' AND l.refresh_token IS NULL"),
+		"1");
 }
 
 static void a_lease_that_ran_out_still_saves_until_another_takes_it(void **state)
@@ -310,8 +311,11 @@ static void a_mended_client_need_not_wait(void **state)
 {
 	struct lease_case c = begin(state, "operator");
 	take(&c, LONG_MS);
-	struct lease_end end = {.outcome_known = true, .remembered = REASON_COUNT,
-		.cooldown = REASON_PROVIDER_MISCONFIGURED, .cooldown_ms = LONG_MS, .cooldown_client = our_client};
+	struct lease_end end = {.outcome_known = true,
+		.remembered = REASON_COUNT,
+		.cooldown = REASON_PROVIDER_MISCONFIGURED,
+		.cooldown_ms = LONG_MS,
+		.cooldown_client = our_client};
 	assert_true(finish(&c, end));
 	struct lease_answer answer = take(&c, LONG_MS);
 	assert_int_equal(answer.state, LEASE_COOLING);
@@ -326,7 +330,9 @@ static void an_ambiguous_end_cools_down_for_every_client(void **state)
 {
 	struct lease_case c = begin(state, "ambiguous");
 	take(&c, LONG_MS);
-	struct lease_end end = {.outcome_known = false, .remembered = REASON_COUNT, .cooldown = REASON_PROVIDER_UNAVAILABLE,
+	struct lease_end end = {.outcome_known = false,
+		.remembered = REASON_COUNT,
+		.cooldown = REASON_PROVIDER_UNAVAILABLE,
 		.cooldown_ms = SHORT_MS};
 	assert_true(finish(&c, end));
 	assert_int_equal(look(&c).unresolved, 1);
@@ -345,7 +351,9 @@ static void a_long_failure_is_cut(void **state)
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	take(&c, LONG_MS);
-	struct lease_end end = {.outcome_known = true, .remembered = REASON_REFRESH_REJECTED, .cooldown = REASON_COUNT,
+	struct lease_end end = {.outcome_known = true,
+		.remembered = REASON_REFRESH_REJECTED,
+		.cooldown = REASON_COUNT,
 		.failure = longest};
 	assert_done(lease_finish(c.f->store, &c.name, &end, &was_ours, &c.problem), c.problem);
 	assert_int_equal(strlen(look(&c).last_failure), PROVIDER_ERROR_CHARS_MAX);
@@ -425,64 +433,6 @@ static void a_removed_owner_saves_nothing(void **state)
 	assert_false(finish(&c, released));
 }
 
-/* --- at the same time -------------------------------------------------------------------------------------------- */
-
-struct taker {
-	pthread_t thread;
-	struct store *store;
-	struct lease_name name;
-	char lease_id[UUID_TEXT_SIZE];
-	_Atomic int *barrier;
-	struct lease_answer answer;
-	bool done;
-};
-
-static void *take_in_thread(void *argument)
-{
-	struct taker *taker = argument;
-	struct problem problem;
-	struct arena *arena = arena_new(65536);
-	struct lease_request request = {taker->name, LONG_MS, our_client};
-
-	atomic_fetch_sub(taker->barrier, 1);
-	while (atomic_load(taker->barrier) > 0)
-		continue;
-	taker->done = lease_take(taker->store, arena, &request, &taker->answer, &problem);
-	arena_free(arena);
-	return NULL;
-}
-
-/* Every round is another generation, so losers of one round are told by a statement that waited for the winner's. */
-static void of_takers_at_once_one_wins(void **state)
-{
-	struct lease_case c = begin(state, "race");
-	struct store *store = fixture_open(c.f, TAKERS, true);
-	for (int round = 0; round < 40; round++) {
-		struct taker takers[TAKERS] = {0};
-		_Atomic int barrier = TAKERS;
-		int taken = 0;
-		for (int i = 0; i < TAKERS; i++) {
-			uuid_new(takers[i].lease_id);
-			takers[i].store = store;
-			takers[i].barrier = &barrier;
-			takers[i].name = c.name;
-			takers[i].name.lease_id = takers[i].lease_id;
-			assert_int_equal(pthread_create(&takers[i].thread, NULL, take_in_thread, &takers[i]), 0);
-		}
-		for (int i = 0; i < TAKERS; i++) {
-			pthread_join(takers[i].thread, NULL);
-			assert_true(takers[i].done);
-			assert_int_equal(takers[i].answer.state, taken == 0 && takers[i].answer.state == LEASE_TAKEN
-				? LEASE_TAKEN : LEASE_HELD);
-			taken += takers[i].answer.state == LEASE_TAKEN;
-		}
-		assert_int_equal(taken, 1);
-		assert_int_equal(look(&c).unresolved, 1);
-		c.name.generation = save_link(&c, "a", "r");
-	}
-	store_close(store);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,7 +454,6 @@ int main(void)
 		cmocka_unit_test(who_meddles_before_the_end_wins),
 		cmocka_unit_test(who_meddles_before_the_lease_or_behind_the_save_wins),
 		cmocka_unit_test(a_removed_owner_saves_nothing),
-		cmocka_unit_test(of_takers_at_once_one_wins),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
