@@ -15,7 +15,6 @@
 #include "../link/oauth.h"
 #include "../link/validate.h"
 #include "../link/verdict_cache.h"
-#include "../store/audit.h"
 #include "../store/browser.h"
 #include "../store/links.h"
 #include "../web/page.h"
@@ -149,12 +148,11 @@ static bool start(const struct request *request, struct reply *reply, struct pro
 		return false;
 	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
-	if (!send_to_provider(request, &session, provider, session.redirect != NULL ? session.redirect : redirect,
-		    reply, problem))
-		return false;
+	/* The ticket is spent: what goes wrong from here on is tried again with the session. */
 	if (ticket != NULL)
 		set_session_cookie(request, token, reply);
-	return true;
+	return send_to_provider(
+		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
 }
 
 static bool state_invalid(struct problem *problem)
@@ -297,17 +295,11 @@ static bool finish(const struct request *request, struct reply *reply, struct pr
 		.refresh_token = grant.refresh_token,
 		.extras = grant.extras,
 		.expires_at_ms = grant.expires_at_ms};
-	const struct audit_row audit = {.request_id = request->id,
-		.action = "link.create",
-		.initiator_id = session.user.id,
-		.subject_user_id = session.user.id,
-		.subject = provider->id};
 
 	if (!save_link(request, &tokens, &generation, problem))
 		return false;
 	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "link"}}, 1);
-	if (!audit_insert(request->service->store, &audit, problem))
-		return false;
+	subject_audit(request, "link.create", session.user.id, provider->id);
 
 	const char *account = learn_account(request, provider, &tokens, generation);
 

@@ -312,8 +312,7 @@ bool api_external_auth_import(const struct request *request, struct reply *reply
 		return false;
 	verdict_cache_drop(request->service->engine->verdicts, user.id, provider);
 	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "import"}}, 1);
-	if (!subject_audit(request, "link.import", user.id, provider->id, problem))
-		return false;
+	subject_audit(request, "link.import", user.id, provider->id);
 	reply_empty(reply, 204);
 	return true;
 }
@@ -337,8 +336,7 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 		verdict_cache_drop(engine->verdicts, request->caller.user_id, provider);
 		metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "unlink"}}, 1);
 	}
-	if (!subject_audit(request, "link.remove", request->caller.user_id, id, problem))
-		return false;
+	subject_audit(request, "link.remove", request->caller.user_id, id);
 	if (provider != NULL && revoke_is_supported(provider) && link.readable)
 		revoked =
 			revoke_tokens(engine, provider, link.access_token, link.refresh_token, request->arena, &wrong);

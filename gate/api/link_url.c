@@ -33,8 +33,10 @@ static bool make_owner(
 	const struct user newcomer = {.username = username, .roles = 1u << ROLE_MEMBER};
 	bool found = false;
 
-	if (user_insert(store, request->arena, &newcomer, ret_user, problem))
-		return subject_audit(request, "user.create", ret_user->id, NULL, problem);
+	if (user_insert(store, request->arena, &newcomer, ret_user, problem)) {
+		subject_audit(request, "user.create", ret_user->id, NULL);
+		return true;
+	}
 	if (problem->kind != PROBLEM_NAME_TAKEN)
 		return false;
 	if (!user_find(store, request->arena, username, &found, ret_user, problem))

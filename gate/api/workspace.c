@@ -284,6 +284,9 @@ static bool try_create(const struct request *request, const struct create_input 
 	if (attempt->answer.decision.outcome != OUTCOME_ALLOWED)
 		return refuse(request, attempt, reply);
 	if (input->claim == CLAIM_REQUIRE) {
+		const struct decision_row row = decision_of(request, attempt);
+
+		decision_enqueue(request->service->store, &row);
 		(void)problem_set(problem, PROBLEM_NO_PREBUILD, "This template has no prebuilt workspace to claim.");
 		return problem_detail(problem, "Use `claim_prebuild` `prefer` to have one built where none is left.");
 	}

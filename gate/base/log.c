@@ -4,14 +4,19 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "metrics.h"
 #include "must_check.h"
 #include "text.h"
 
@@ -29,6 +34,13 @@ struct line {
 	char bytes[LINE_BYTES_MAX];
 };
 
+/* How long a line waits for a reader that has fallen behind. */
+#define STALL_MS 50
+
+static int stream = STDERR_FILENO;
+static bool stream_is_socket;
+static atomic_bool stream_stalled;
+
 static _Atomic int log_level_set = LOG_INFO;
 static _Atomic int log_format_set = LOG_JSON;
 
@@ -39,8 +51,29 @@ static const char *const level_words[] = {
         [LOG_ERROR] = "error",
 };
 
+/* O_NONBLOCK belongs to the open file description, which others share with us (a shell, a parent): a pipe is opened anew,
+ * so that only our writes do not block. Where that is refused the pipe is used as it is. */
+static void stream_open(void)
+{
+	struct stat status;
+	int fd;
+
+	if (stream != STDERR_FILENO)
+		(void)close(stream);
+	stream = STDERR_FILENO;
+	if (fstat(STDERR_FILENO, &status) != 0)
+		return;
+	stream_is_socket = S_ISSOCK(status.st_mode);
+	if (!S_ISFIFO(status.st_mode))
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		stream = fd;
+}
+
 void log_setup(enum log_level level, enum log_format format)
 {
+	stream_open();
 	atomic_store(&log_level_set, (int)level);
 	atomic_store(&log_format_set, (int)format);
 }
@@ -254,21 +287,45 @@ static void line_begin_text(struct line *line, const char *level, const char *me
 	line_put_escaped(line, message);
 }
 
-/* A log that nobody takes must not end or stop the service: what cannot be written is dropped. */
+/* One piece of a line. A socket is never waited for; a pipe is written through a description of its own that does not
+ * block (stream_open); a file or a terminal takes what it is given. */
+static ssize_t stream_write(const char *bytes, size_t size)
+{
+	if (stream_is_socket)
+		return send(STDERR_FILENO, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(stream, bytes, size);
+}
+
+/* Whether there is room again. A reader that is merely slow is given STALL_MS once; while it stays behind, lines are
+ * dropped without waiting for it. */
+static bool stream_await_room(void)
+{
+	struct pollfd room = {.fd = stream, .events = POLLOUT};
+	bool stalled = atomic_load(&stream_stalled);
+	const struct timespec patience = {.tv_nsec = stalled ? 0 : STALL_MS * 1000000L};
+	/* Not poll: the server gives that name a meaning of its own (server_slow.c). */
+	bool writable = ppoll(&room, 1, &patience, NULL) == 1 && (room.revents & POLLOUT) != 0;
+
+	atomic_store(&stream_stalled, !writable);
+	return writable;
+}
+
+/* A log that nobody takes must not end or stop the service: what cannot be written is dropped and counted. */
 static void line_write(const struct line *line)
 {
 	int saved_errno = errno;
 	size_t written = 0;
 
 	while (written < line->size) {
-		ssize_t size = write(STDERR_FILENO, line->bytes + written, line->size - written);
+		ssize_t size = stream_write(line->bytes + written, line->size - written);
 
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
+		if (size > 0)
+			written += (size_t)size;
+		else if (errno != EINTR && !(errno == EAGAIN && stream_await_room()))
 			break;
-		written += (size_t)size;
 	}
+	if (written < line->size)
+		metrics_add(METRIC_LOG_DROPPED, (struct metric_labels){{NULL}}, 1);
 	errno = saved_errno;
 }
 

@@ -42,6 +42,8 @@
 	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took", "")\
 	X(METRIC_DATABASE_CONNECTIONS, "gatehouse_database_connections", GAUGE, "Open connections", "")                \
 	X(METRIC_DATABASE_WAIT, "gatehouse_database_connection_wait_seconds", HISTOGRAM, "Wait for a connection", "")  \
+	X(METRIC_LOG_DROPPED, "gatehouse_log_lines_dropped_total", COUNTER,                                            \
+		"Log lines dropped because nobody took them", "")                                                      \
 	X(METRIC_DECISION_LOG_DROPPED, "gatehouse_decision_log_dropped_total", COUNTER,                                \
 		"Refusals not written to the decision log because its queue was full", "")
 

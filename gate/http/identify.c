@@ -146,7 +146,7 @@ void identity_forget_user(struct identity_cache *cache, const char *user_id)
 
 /* The token of `Authorization: Bearer <token>` (RFC 6750 section 2.1; RFC 9110 section 11.1: the scheme's case does not
  * matter), or NULL. */
-static const char *bearer_token(const char *authorization)
+static const char *bearer_token(const char *authorization, struct arena *arena)
 {
 	const char *token;
 
@@ -154,6 +154,10 @@ static const char *bearer_token(const char *authorization)
 		return NULL;
 	token = authorization + 7;
 	token += strspn(token, " ");
+	/* Blanks behind a value are not part of it (RFC 9110 section 5.5). */
+	size_t size = strcspn(token, " \t");
+	if (token[size] != '\0' && token[size + strspn(token + size, " \t")] == '\0')
+		token = arena_copy_bytes(arena, token, size);
 	return *token == '\0' ? NULL : token;
 }
 
@@ -178,7 +182,7 @@ static bool ask_store(struct request *request, const uint8_t hash[SHA256_BYTES],
 bool identify_caller(
         struct request *request, const char *authorization, const char *session_token, struct problem *problem)
 {
-	const char *bearer = bearer_token(authorization);
+	const char *bearer = bearer_token(authorization, request->arena);
 	const char *token = bearer != NULL ? bearer : session_token;
 	uint8_t hash[SHA256_BYTES];
 

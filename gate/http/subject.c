@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/log.h"
 #include "../store/audit.h"
 #include "service.h"
 
@@ -59,16 +60,20 @@ bool subject_find(const struct request *request, enum action action, struct user
 	return found || subject_not_found(problem);
 }
 
-bool subject_audit(const struct request *request, const char *action, const char *user_id, const char *subject,
-	struct problem *problem)
+void subject_audit(const struct request *request, const char *action, const char *user_id, const char *subject)
 {
 	const struct audit_row row = {.request_id = request->id,
 		.action = action,
-		.initiator_id = request->caller.user_id,
+		/* Without a caller it is the user's own browser. */
+		.initiator_id = request->caller.user_id != NULL ? request->caller.user_id : user_id,
 		.subject_user_id = user_id,
 		.subject = subject};
+	struct problem problem;
 
-	return audit_insert(request->service->store, &row, problem);
+	if (!audit_insert(request->service->store, &row, &problem))
+		log_event(LOG_ERROR, "not in the audit log", log_string("request_id", row.request_id),
+			log_string("action", action), log_string("initiator_id", row.initiator_id),
+			log_string("subject_user_id", user_id), log_string("subject", subject));
 }
 
 bool subject_check_redirect(const char *redirect, struct problem *problem)

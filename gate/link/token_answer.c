@@ -46,11 +46,10 @@ static const char *member_text(const struct json *object, const char *name, stru
 /* expires_in is a number (RFC 6749 section 5.1) that some providers send as text. */
 static const char *member_number(const struct json *object, const char *name, struct arena *arena)
 {
-	int64_t number = 0;
+	const struct json *member = json_member(object, name);
 
-	if (json_integer(json_member(object, name), &number))
-		return arena_printf(arena, "%lld", (long long)number);
-	return member_text(object, name, arena);
+	return member == NULL || json_is(member, JSON_STRING) ? member_text(object, name, arena)
+							       : json_print(member, arena);
 }
 
 static bool has_text(const char *text)
@@ -201,10 +200,11 @@ static int64_t read_expires_at_ms(const char *expires_in)
 
 	if (!has_text(expires_in))
 		return 0;
-	long long seconds = strtoll(expires_in, &end, 10);
-	if (end == expires_in || *end != '\0' || seconds <= 0 || seconds > LIFETIME_S_MAX)
+	double seconds = strtod(expires_in, &end);
+	if (end == expires_in || *end != '\0' || !(seconds < (double)LIFETIME_S_MAX) || seconds == 0)
 		return 0;
-	return clock_now_ms() + seconds * 1000;
+	/* A time that has passed is a token that has expired, not one that never does. */
+	return clock_now_ms() + (seconds > 0 ? (int64_t)(seconds * 1000) : 0);
 }
 
 static struct secret as_secret(const char *text)

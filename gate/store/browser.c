@@ -66,18 +66,8 @@ bool session_find(struct store *store, struct arena *arena, const uint8_t hash[S
 	ret_session->id = row_uuid(&row, arena);
 	ret_session->provider_id = row_text(&row, arena);
 	ret_session->redirect = row_text(&row, arena);
-	ret_session->linked_provider_id = row_text(&row, arena);
 	user_read_row(&row, arena, &ret_session->user);
 	return true;
-}
-
-bool session_note_linked(struct store *store, const char *session_id, const char *provider_id, struct problem *problem)
-{
-	struct call call;
-	call_write(&call, QUERY_SESSION_NOTE_LINKED);
-	bind_text(&call, session_id);
-	bind_text(&call, provider_id);
-	return store_do(store, &call, problem);
 }
 
 /* The verifier opens only in its own state's row. */

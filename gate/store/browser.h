@@ -16,7 +16,6 @@ struct browser_session {
 	struct user user;
 	const char *provider_id;	/* the only provider it may link; NULL: any (signed in) */
 	const char *redirect;		/* from the ticket; NULL: none */
-	const char *linked_provider_id;	/* NULL until its callback succeeded */
 };
 
 /* Spends the ticket for the provider and starts a session stored under session_hash, in one statement. *ret_found is
@@ -27,10 +26,6 @@ MUST_CHECK bool ticket_redeem(struct store *store, struct arena *arena, const ui
 /* A live session; its user may be suspended. */
 MUST_CHECK bool session_find(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES],
 	bool *ret_found, struct browser_session *ret_session, struct problem *problem);
-
-/* After the callback has saved the link: what the session's page shows as done. */
-MUST_CHECK bool session_note_linked(struct store *store, const char *session_id, const char *provider_id,
-	struct problem *problem);
 
 struct oauth_state {
 	const char *provider_id;

@@ -194,7 +194,6 @@ CREATE TABLE browser_sessions (
   user_id uuid NOT NULL,
   provider_id text COLLATE "C",
   redirect text,
-  linked_provider_id text COLLATE "C",
   expires_at timestamptz NOT NULL,
   CONSTRAINT browser_sessions_id_key UNIQUE (id),
   CONSTRAINT browser_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
 -- $1 hash
-SELECT s.id, s.provider_id, s.redirect, s.linked_provider_id,
+SELECT s.id, s.provider_id, s.redirect,
   u.id, u.username, u.email, u.status = 'suspended', u.roles, u.created_at
 FROM browser_sessions s
 JOIN users u ON u.id = s.user_id

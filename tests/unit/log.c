@@ -52,8 +52,8 @@ static void json_lines_hold_their_pairs(void **state)
 	int64_t status;
 
 	(void)state;
-	log_setup(LOG_INFO, LOG_JSON);
 	capture_begin();
+	log_setup(LOG_INFO, LOG_JSON);
 	log_event(LOG_WARN, "a \"message\"\nsecond", log_string("id", "a\\b\x1b[31m\xff\xc2\x9b!"),
 	        log_string("none", NULL), log_number("status", 200), log_duration("duration_ms", 1234567),
 	        log_duration("tiny_ms", -5));
@@ -74,12 +74,12 @@ static void a_long_line_is_cut_and_still_json(void **state)
 	static char value[100000];
 
 	(void)state;
-	log_setup(LOG_INFO, LOG_JSON);
 	for (size_t shift = 0; shift < 8; shift++) {
 		memset(value, 'a', shift);
 		for (size_t i = shift; i + 2 < sizeof(value); i += 2)
 			memcpy(value + i, "\x01\"", 3);
 		capture_begin();
+		log_setup(LOG_INFO, LOG_JSON);
 		log_event(LOG_ERROR, "long", log_string("value", value), log_number("lost", 1));
 		SCOPED(json_release) struct json *root = capture_end_json();
 
@@ -87,6 +87,7 @@ static void a_long_line_is_cut_and_still_json(void **state)
 		assert_non_null(json_string(json_member(root, "value")));
 	}
 	capture_begin();
+	log_setup(LOG_INFO, LOG_JSON);
 	log_line(LOG_ERROR, "%s", value);
 	SCOPED(json_release) struct json *root = capture_end_json();
 
@@ -96,8 +97,8 @@ static void a_long_line_is_cut_and_still_json(void **state)
 static void text_lines_quote_what_is_no_word(void **state)
 {
 	(void)state;
-	log_setup(LOG_INFO, LOG_TEXT);
 	capture_begin();
+	log_setup(LOG_INFO, LOG_TEXT);
 	log_event(LOG_INFO, "request\nforged", log_string("id", "a-1"), log_string("path", "/a b"),
 	        log_string("empty", ""), log_string("pair", "x=1"), log_number("status", 404));
 	assert_text_has(capture_end(), " info  request\\nforged id=a-1 path=\"/a b\" empty=\"\" pair=\"x=1\" "
@@ -108,10 +109,10 @@ static void text_lines_quote_what_is_no_word(void **state)
 static void levels_are_kept(void **state)
 {
 	(void)state;
+	capture_begin();
 	log_setup(LOG_WARN, LOG_JSON);
 	assert_false(log_enabled(LOG_INFO));
 	assert_true(log_enabled(LOG_ERROR));
-	capture_begin();
 	log_line(LOG_INFO, "unseen");
 	assert_string_equal(capture_end(), "");
 }
@@ -137,8 +138,8 @@ static void lines_of_threads_do_not_mix(void **state)
 	size_t count = 0;
 
 	(void)state;
-	log_setup(LOG_INFO, LOG_JSON);
 	capture_begin();
+	log_setup(LOG_INFO, LOG_JSON);
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &letters[i]), 0);
 	for (size_t i = 0; i < THREADS; i++)
@@ -152,12 +153,32 @@ static void lines_of_threads_do_not_mix(void **state)
 	assert_int_equal(count, THREADS * LINES);
 }
 
+/* Nobody reads the pipe: whoever logs goes on all the same. */
+static void a_log_that_nobody_takes_stops_nobody(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	saved_stderr = dup(STDERR_FILENO);
+	(void)dup2(ends[1], STDERR_FILENO);
+	log_setup(LOG_INFO, LOG_JSON);
+	for (int i = 0; i < 2000; i++)
+		log_event(LOG_INFO, "unread", log_string("value", "a value of some length, so that the pipe is full soon"));
+	(void)dup2(saved_stderr, STDERR_FILENO);
+	log_setup(LOG_INFO, LOG_JSON);
+	(void)close(saved_stderr);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(json_lines_hold_their_pairs),
 	        cmocka_unit_test(a_long_line_is_cut_and_still_json),
 	        cmocka_unit_test(text_lines_quote_what_is_no_word),
+	        cmocka_unit_test(a_log_that_nobody_takes_stops_nobody),
 	        cmocka_unit_test(levels_are_kept),
 	        cmocka_unit_test(lines_of_threads_do_not_mix),
 	};

@@ -91,10 +91,6 @@ static void ticket_is_good_once_for_one_provider(void **state)
 	assert_string_equal(session.redirect, "/next");
 	assert_string_equal(session.provider_id, "github");
 	assert_string_equal(session.user.id, user.id);
-	assert_null(session.linked_provider_id);
-	assert_done(session_note_linked(f->store, session.id, "github", &problem), problem);
-	assert_done(session_find(f->store, f->arena, cookie, &found, &session, &problem), problem);
-	assert_string_equal(session.linked_provider_id, "github");
 	fixture_sql(f, "UPDATE users SET status = 'suspended' WHERE username = 'u-ticket'");
 	assert_done(session_find(f->store, f->arena, cookie, &found, &session, &problem), problem);
 	assert_true(found && session.user.suspended);
