@@ -17,11 +17,13 @@ after(() => Promise.all(worlds.map((world) => world.close())));
 test("creates that wait for a provider are answered before the end", async () => {
   const world = await freshWorld();
   const { demo, service } = world;
-  const owner = await world.createUser();
-  await world.link(owner, "demo");
+  // An owner for each, because creates of one owner share one question to the provider.
+  const owners = await Promise.all(Array.from({ length: 9 }, () => world.createUser()));
+  await Promise.all(owners.map((one) => world.link(one, "demo")));
+  const owner = owners.pop();
   const template = await world.createTemplate(["demo"]);
   await demo.closeGate("demo", "validate");
-  const creating = Array.from({ length: 8 }, () => world.createWorkspace(owner, template));
+  const creating = owners.map((one) => world.createWorkspace(one, template));
   const kept = await RawConnection.open(service.base);
   const body = JSON.stringify({ name: "kept", template_id: template.id });
   kept.send(`POST /api/v2/users/me/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n`
