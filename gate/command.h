@@ -7,5 +7,6 @@ int command_serve(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_token(int argc, char **argv);
+int command_keys(int argc, char **argv);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "http/server.h"
@@ -28,6 +30,16 @@ int foundation_complain(const struct problem *problem)
 
 	(void)fprintf(stderr, "gatehouse: %s%s%s%s\n", problem->message, stop, blank, problem->detail);
 	return EXIT_FAILED;
+}
+
+void foundation_protect_memory(void)
+{
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 /* HTTPS that the HTTP library cannot do is a wrong configuration, found here and not at the first connection. */
@@ -74,14 +86,14 @@ static bool open_cluster(struct foundation *foundation, enum cluster_use use, st
 		config->state_dir, foundation->arena, &foundation->embedded, &foundation->connection_url, problem);
 }
 
-static bool open_vault(struct foundation *foundation, struct problem *problem)
+static bool open_vault(struct foundation *foundation, bool create, struct problem *problem)
 {
 	const struct config *config = foundation->config;
 	struct secret keys = config->encryption_keys;
 	bool embedded = secret_is_empty(config->pg_connection_url);
 
 	if (secret_is_empty(keys) && embedded && !config->allow_cleartext_tokens &&
-		!vault_key_file(config->state_dir, true, foundation->arena, &keys, problem))
+		!vault_key_file(config->state_dir, create, foundation->arena, &keys, problem))
 		return false;
 	return vault_open(keys, &foundation->vault, problem);
 }
@@ -94,20 +106,33 @@ static bool open_store(struct foundation *foundation, struct problem *problem)
 		.connections = (size_t)config->pg_connections,
 		.vault = foundation->vault};
 
-	if (!store_open(&options, &foundation->store, problem) ||
-		!vault_check(foundation->vault, foundation->store, problem))
-		return false;
-	if (secret_is_empty(config->bootstrap_admin_token))
-		return true;
-	return user_bootstrap_admin(foundation->store, config->bootstrap_admin_token, problem);
+	return store_open(&options, &foundation->store, problem);
+}
+
+static bool open_parts(
+	struct foundation *foundation, enum cluster_use use, bool create, int *ret_applied, struct problem *problem)
+{
+	foundation->arena = arena_new(FOUNDATION_ARENA_BYTES_MAX);
+	return open_cluster(foundation, use, problem) &&
+	       migrate_database(foundation->connection_url, ret_applied, problem) &&
+	       open_vault(foundation, create, problem) && open_store(foundation, problem);
 }
 
 bool foundation_open(struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem)
 {
-	foundation->arena = arena_new(FOUNDATION_ARENA_BYTES_MAX);
-	return open_cluster(foundation, use, problem) &&
-	       migrate_database(foundation->connection_url, ret_applied, problem) && open_vault(foundation, problem) &&
-	       open_store(foundation, problem);
+	if (!open_parts(foundation, use, true, ret_applied, problem) ||
+		!vault_check(foundation->vault, foundation->store, problem))
+		return false;
+	if (secret_is_empty(foundation->config->bootstrap_admin_token))
+		return true;
+	return user_bootstrap_admin(foundation->store, foundation->config->bootstrap_admin_token, problem);
+}
+
+bool foundation_inspect(struct foundation *foundation, struct problem *problem)
+{
+	int applied = 0;
+
+	return open_parts(foundation, CLUSTER_JOIN, false, &applied, problem);
 }
 
 void foundation_close(struct foundation *foundation)

@@ -11,7 +11,7 @@
 #include "store/vault.h"
 
 /* Contract section 2. */
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2, EXIT_BUSY = 5 };
 
 struct foundation {
 	struct config *config;
@@ -26,6 +26,9 @@ struct foundation {
 /* Who starts the embedded cluster: `serve` owns it, the other subcommands join one that runs. */
 enum cluster_use { CLUSTER_OWN, CLUSTER_JOIN };
 
+/* Tokens are in memory: no core file, and nobody of the same user attaches. A sanitizer's leak check must attach. */
+void foundation_protect_memory(void);
+
 /* Reads and checks the whole configuration, providers and TLS included. Prints complaints to stderr. *ret_help: --help
  * was among the flags, nothing was read. */
 MUST_CHECK bool foundation_load(struct foundation *foundation, int argc, char **argv, bool *ret_help);
@@ -34,6 +37,10 @@ MUST_CHECK bool foundation_load(struct foundation *foundation, int argc, char **
  */
 MUST_CHECK bool foundation_open(
 	struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem);
+
+/* The same on a cluster that may run, without making or checking keys and without the administrator: for a look at a
+ * database that `serve` would refuse. */
+MUST_CHECK bool foundation_inspect(struct foundation *foundation, struct problem *problem);
 
 /* Closes what was opened; writes what is queued; stops a cluster of ours. */
 void foundation_close(struct foundation *foundation);

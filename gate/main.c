@@ -16,6 +16,7 @@ static const struct subcommand {
 	{"check-config", "say what is wrong with the configuration, without starting", command_check_config},
 	{"migrate", "bring the database to this binary's schema", command_migrate},
 	{"token", "`token create` makes an API token for a user", command_token},
+	{"keys", "`keys status` and `keys rotate`: encryption of stored tokens", command_keys},
 };
 
 static void print_help(FILE *out)
@@ -29,7 +30,7 @@ static void print_help(FILE *out)
 		(void)fprintf(out, "  %-14s%s\n", SUBCOMMANDS[i].name, SUBCOMMANDS[i].summary);
 	(void)fprintf(out, "\n`gatehouse SUBCOMMAND --help` explains its options. `gatehouse --version` says which "
 			   "this is.\n"
-			   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n");
+			   "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 5 busy (try again).\n");
 }
 
 int main(int argc, char **argv)

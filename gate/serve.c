@@ -5,8 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "base/log.h"
 #include "command.h"
@@ -32,17 +30,6 @@ struct serving {
 	struct server *admin;
 	sigset_t signals;
 };
-
-/* Tokens are in memory: no core file, and nobody of the same user attaches. A sanitizer's leak check must attach. */
-static void protect_memory(void)
-{
-	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
 
 /* Before any thread starts, so that every thread inherits the mask and only sigwait sees the signals. */
 static void block_signals(sigset_t *ret_signals)
@@ -201,7 +188,7 @@ int command_serve(int argc, char **argv)
 	static struct serving serving;
 	bool help = false;
 
-	protect_memory();
+	foundation_protect_memory();
 	if (!foundation_load(&serving.foundation, argc, argv, &help)) {
 		config_free(serving.foundation.config);
 		return EXIT_WRONG_USAGE;

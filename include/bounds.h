@@ -87,7 +87,7 @@
 #define REFRESH_DRAIN_MS 30000
 
 /* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
-#define REFRESH_ARENA_BYTES_MAX (16 * 1024 * 1024)
+#define REFRESH_ARENA_BYTES_MAX 16777216
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 

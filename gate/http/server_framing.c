@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/text.h"
+
 /* Headers that change how a request is read or who is asked for; twice the same one has no single meaning. */
 static const char *const SINGLE_HEADERS[] = {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect",
         "Authorization", "Coder-Session-Token"};
@@ -154,46 +156,6 @@ static int decode_percent(char *text)
 	return 0;
 }
 
-/* How many bytes follow a lead byte, and the smallest code point such a sequence may spell (RFC 3629 section 3). */
-static size_t utf8_follow(unsigned char lead, unsigned *ret_point, unsigned *ret_smallest)
-{
-	static const struct {
-		unsigned char mask, mark;
-		size_t follow;
-		unsigned smallest;
-	} rows[] = {{0x80, 0x00, 0, 0}, {0xe0, 0xc0, 1, 0x80}, {0xf0, 0xe0, 2, 0x800}, {0xf8, 0xf0, 3, 0x10000}};
-
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if ((lead & rows[i].mask) != rows[i].mark)
-			continue;
-		*ret_point = (unsigned)lead & (0xffU ^ rows[i].mask);
-		*ret_smallest = rows[i].smallest;
-		return rows[i].follow;
-	}
-	return SIZE_MAX;
-}
-
-static bool text_is_utf8(const char *text)
-{
-	const unsigned char *at = (const unsigned char *)text;
-
-	while (*at != '\0') {
-		unsigned point = 0, smallest = 0;
-		size_t follow = utf8_follow(*at++, &point, &smallest);
-
-		if (follow == SIZE_MAX)
-			return false;
-		for (; follow > 0; follow--, at++) {
-			if ((*at & 0xc0) != 0x80)
-				return false;
-			point = point << 6 | (*at & 0x3fU);
-		}
-		if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-			return false;
-	}
-	return true;
-}
-
 bool framing_decode_path(struct arena *arena, const char *target, const char **ret_path, struct problem *problem)
 {
 	char *path = arena_copy(arena, target);
@@ -207,7 +169,7 @@ bool framing_decode_path(struct arena *arena, const char *target, const char **r
 	if (decode_percent(path) != 0)
 		return problem_set(
 		        problem, PROBLEM_BAD_REQUEST, "The path has a broken escape or a control character in it.");
-	if (!text_is_utf8(path))
+	if (!text_is_utf8(path, strlen(path)))
 		return problem_set(problem, PROBLEM_BAD_REQUEST, "The path is not UTF-8.");
 	*ret_path = path;
 	return true;

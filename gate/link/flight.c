@@ -18,10 +18,10 @@
 #define THREAD_IDLE_MS 10000
 
 /* What drain keeps of its time for threads that have been told to leave a database that is away. */
-#define LEAVE_MS 3000
+#define LEAVE_MS INT64_C(3000)
 
 /* One refresh token and its extras beside the names. */
-#define FLIGHT_ARENA_BYTES_MAX (4 * PROVIDER_TOKEN_BYTES_MAX)
+#define FLIGHT_ARENA_BYTES_MAX ((size_t)4 * PROVIDER_TOKEN_BYTES_MAX)
 
 #define BUCKETS 256
 
@@ -77,7 +77,7 @@ static void *allocate(size_t size)
 	void *memory = calloc(1, size);
 
 	if (memory == NULL) {
-		fputs("gatehouse: out of memory for a refresh\n", stderr);
+		(void)fputs("gatehouse: out of memory for a refresh\n", stderr);
 		abort();
 	}
 	return memory;

@@ -26,7 +26,7 @@
 #define STORE_RETRY_MAX_MS 1000
 
 /* Names, numbers and a sentence. */
-#define LEASE_ARENA_BYTES_MAX (256 * 1024)
+#define LEASE_ARENA_BYTES_MAX ((size_t)256 * 1024)
 
 struct attempt {
 	struct engine *engine;
@@ -62,15 +62,15 @@ static void count_end(const struct attempt *attempt, const char *end)
 /* A size in front of each part: no two configurations read the same. */
 static void hash_client(const struct provider *provider, struct arena *arena, uint8_t ret_hash[SHA256_BYTES])
 {
-	const struct secret *secrets[] = {&provider->client_secret, &provider->client_secret_2};
+	const struct secret secrets[] = {provider->client_secret, provider->client_secret_2};
 	struct text whole = text_in(arena);
 
 	text_add(&whole, provider->client_id);
 	for (size_t i = 0; i < COUNT_OF(secrets); i++) {
-		const char *secret = secrets[i]->text != NULL ? secrets[i]->text : "";
+		const char *secret = secrets[i].text != NULL ? secrets[i].text : "";
 
-		text_add(&whole, arena_printf(arena, "\n%zu\n", secrets[i]->size));
-		text_add_bytes(&whole, secret, secrets[i]->size);
+		text_add(&whole, arena_printf(arena, "\n%zu\n", secrets[i].size));
+		text_add_bytes(&whole, secret, secrets[i].size);
 	}
 	sha256(whole.bytes, whole.size, ret_hash);
 }

@@ -16,7 +16,7 @@
 /* Beyond the lease: a holder that renews for ever is none of ours. */
 #define PATIENCE_LEASES 2
 
-#define LOOK_ARENA_BYTES_MAX (64 * 1024)
+#define LOOK_ARENA_BYTES_MAX ((size_t)64 * 1024)
 
 static void sleep_ms(int64_t duration_ms)
 {

@@ -21,7 +21,7 @@ struct waiter *waiter_new(void)
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
 	if (waiter == NULL) {
-		fputs("gatehouse: out of memory for waiting for a provider\n", stderr);
+		(void)fputs("gatehouse: out of memory for waiting for a provider\n", stderr);
 		abort();
 	}
 	pthread_mutex_init(&waiter->lock, NULL);

@@ -11,6 +11,7 @@
 #define POSTGRES_EPOCH_MS INT64_C(946684800000)
 
 /* From PostgreSQL's catalogue (pg_type.dat); they never change. */
+#define OID_BYTEA 17
 #define OID_INT8 20
 #define OID_TEXT 25
 #define OID_JSONB 3802
@@ -145,6 +146,22 @@ void bind_integers(struct call *call, struct arena *arena, size_t count, const i
 		at = put32(at, sizeof(wire));
 		memcpy(at, &wire, sizeof(wire));
 		at += sizeof(wire);
+	}
+	bind_bytes(call, bytes, (size_t)(at - bytes));
+}
+
+void bind_sealed(struct call *call, struct arena *arena, size_t count, const struct sealed *values)
+{
+	size_t size = ARRAY_HEAD_BYTES;
+	for (size_t i = 0; i < count; i++)
+		size += sizeof(uint32_t) + values[i].size;
+	uint8_t *bytes = arena_alloc(arena, size);
+	uint8_t *at = put_array_head(bytes, OID_BYTEA, count);
+	for (size_t i = 0; i < count; i++) {
+		at = put32(at, values[i].bytes == NULL ? UINT32_MAX : (uint32_t)values[i].size);
+		if (values[i].size > 0)
+			memcpy(at, values[i].bytes, values[i].size);
+		at += values[i].size;
 	}
 	bind_bytes(call, bytes, (size_t)(at - bytes));
 }

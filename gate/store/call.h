@@ -42,6 +42,7 @@ void bind_bytes(struct call *call, const void *bytes, size_t size);
 void bind_page(struct call *call, struct page page); /* two parameters: after id, limit */
 void bind_texts(struct call *call, struct arena *arena, size_t count, const char *const *texts); /* text[] */
 void bind_integers(struct call *call, struct arena *arena, size_t count, const int64_t *integers); /* bigint[] */
+void bind_sealed(struct call *call, struct arena *arena, size_t count, const struct sealed *values); /* bytea[] */
 
 /* NAMEDATALEN of PostgreSQL, which bounds every name. */
 #define CONSTRAINT_NAME_SIZE 64

@@ -9,7 +9,7 @@
 #include "vault_cell.h"
 
 /* What one save seals: three values and their places, with room for the allocator. */
-#define SAVE_ARENA_BYTES_MAX (16 * PROVIDER_TOKEN_BYTES_MAX)
+#define SAVE_ARENA_BYTES_MAX ((size_t)16 * PROVIDER_TOKEN_BYTES_MAX)
 
 #define WORD_OF(name, word) word,
 static const char *const state_words[] = {LEASE_STATE_LIST(WORD_OF)};

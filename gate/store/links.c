@@ -2,11 +2,22 @@
 /* Links: see links.h. */
 #include "links.h"
 
+#include "../base/log.h"
 #include "link_row.h"
 #include "vault_cell.h"
 
 /* What one save seals: three values and their places, with room for the allocator. */
 #define SAVE_ARENA_BYTES_MAX (16 * PROVIDER_TOKEN_BYTES_MAX)
+
+/* The caller is told decryption_failed; which key is missing is for the operator. */
+static void tell_unreadable(const struct link *link, const struct vault *vault, const char *key_id)
+{
+	bool given = vault_has_key(vault, key_id == NULL ? "" : key_id);
+	log_event(LOG_WARN,
+		given ? "stored tokens do not open with their key" : "stored tokens are of a key that is not given",
+		log_string("key_id", key_id), log_string("owner_id", link->owner_id),
+		log_string("provider", link->provider_id));
+}
 
 void link_read_row(struct row *row, struct arena *arena, const struct vault *vault, struct link *ret_link)
 {
@@ -20,8 +31,10 @@ void link_read_row(struct row *row, struct arena *arena, const struct vault *vau
 	cell.column = "extras";
 	bool extras = row_cell(row, arena, vault, key_id, cell, &ret_link->extras);
 	ret_link->readable = access && refresh && extras;
-	if (!ret_link->readable)
+	if (!ret_link->readable) {
+		tell_unreadable(ret_link, vault, key_id);
 		ret_link->access_token = ret_link->refresh_token = ret_link->extras = (struct secret){0};
+	}
 	ret_link->account = row_text(row, arena);
 	const char *remembered = row_text(row, arena);
 	ret_link->remembered = remembered == NULL ? REASON_COUNT : reason_from_word(remembered);

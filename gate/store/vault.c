@@ -125,9 +125,31 @@ static const struct key *find_key(const struct vault *vault, const char *id)
 	return NULL;
 }
 
+size_t vault_key_count(const struct vault *vault)
+{
+	return vault->count;
+}
+
+const char *vault_key_id_at(const struct vault *vault, size_t index)
+{
+	return vault->keys[index].id;
+}
+
+bool vault_has_key(const struct vault *vault, const char *key_id)
+{
+	return find_key(vault, key_id) != NULL;
+}
+
 static const char *place_of(struct arena *arena, struct cell cell)
 {
 	return arena_printf(arena, "%s|%s|%s", cell.row_id, cell.provider_id, cell.column);
+}
+
+struct sealed vault_seal(const struct vault *vault, struct arena *arena, struct cell cell, struct secret plain)
+{
+	if (secret_is_empty(plain))
+		return (struct sealed){0};
+	return aes_seal(arena, vault->keys[0].bytes, plain, place_of(arena, cell));
 }
 
 void bind_cell(struct call *call, struct arena *arena, const struct vault *vault, struct cell cell, struct secret plain)
@@ -140,7 +162,7 @@ void bind_cell(struct call *call, struct arena *arena, const struct vault *vault
 		bind_bytes(call, plain.text, plain.size);
 		return;
 	}
-	struct sealed sealed = aes_seal(arena, vault->keys[0].bytes, plain, place_of(arena, cell));
+	struct sealed sealed = vault_seal(vault, arena, cell, plain);
 	bind_bytes(call, sealed.bytes, sealed.size);
 }
 
@@ -167,30 +189,39 @@ bool row_cell(struct row *row, struct arena *arena, const struct vault *vault, c
 
 static bool refuse_keys(const char *key_id, const char *why, struct problem *problem)
 {
-	problem_set(problem, PROBLEM_VALIDATION_FAILED, "Tokens in this database are encrypted with key %s, which %s.",
-		key_id, why);
-	return problem_detail(problem, "Add that key to GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS, behind the one that is "
-				       "to encrypt from now on; or use the database that belongs to the given keys.");
+	problem_set(problem, PROBLEM_VALIDATION_FAILED,
+		"Tokens in this database are encrypted with key %.16s, which %s.", key_id, why);
+	return problem_detail(problem,
+		"Add that key to GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS, behind the one that is "
+		"to encrypt from now on (with the embedded database: to the file encryption-keys in "
+		"the state directory, or put that file back from your backup); or use the database that "
+		"belongs to the given keys.");
 }
 
-static bool check_one(const struct vault *vault, struct arena *arena, struct row *row, const char *key_id,
-	struct problem *problem)
+bool vault_opens_check(const struct vault *vault, struct arena *arena, const char *key_id, struct sealed value)
 {
 	const struct key *key = find_key(vault, key_id);
-	if (key == NULL)
-		return refuse_keys(key_id, "is not among the given keys", problem);
 	struct secret plain = {0};
 	struct secret expected = {CHECK_TEXT, strlen(CHECK_TEXT)};
+	return key != NULL && aes_open(arena, key->bytes, value, CHECK_PLACE, &plain) && secret_equals(plain, expected);
+}
+
+static bool check_one(
+	const struct vault *vault, struct arena *arena, struct row *row, const char *key_id, struct problem *problem)
+{
+	if (!vault_has_key(vault, key_id))
+		return refuse_keys(key_id, "is not among the given keys", problem);
 	size_t size = 0;
 	const uint8_t *bytes = row_bytes(row, &size);
 	struct sealed sealed = {(uint8_t *)arena_copy_bytes(arena, bytes, size), size};
-	if (aes_open(arena, key->bytes, sealed, CHECK_PLACE, &plain) && secret_equals(plain, expected))
+	if (vault_opens_check(vault, arena, key_id, sealed))
 		return true;
 	return refuse_keys(key_id, "does not open the check value", problem);
 }
 
-static bool check_all(const struct vault *vault, struct store *store, struct arena *arena, bool *ret_known,
-	size_t *ret_count, struct problem *problem)
+/* *ret_slot: the one behind the last. */
+static bool check_values(const struct vault *vault, struct store *store, struct arena *arena, bool *ret_known,
+	int64_t *ret_slot, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_VAULT_CHECK_READ);
@@ -198,15 +229,46 @@ static bool check_all(const struct vault *vault, struct store *store, struct are
 	if (!store_run(store, &call, &rows, problem))
 		return false;
 	*ret_known = vault->count == 0;
-	*ret_count = rows_count(&rows);
-	for (size_t i = 0; i < *ret_count; i++) {
+	*ret_slot = 1;
+	for (size_t i = 0; i < rows_count(&rows); i++) {
 		struct row row = row_at(&rows, i);
 		const char *key_id = row_text(&row, arena);
 		if (!check_one(vault, arena, &row, key_id, problem))
 			return false;
+		*ret_slot = row_integer(&row) + 1;
 		*ret_known = *ret_known || strcmp(key_id, vault->keys[0].id) == 0;
 	}
 	return true;
+}
+
+/* A service that ran on while a rotation forgot its key's check value may have sealed links with that key since. */
+static bool check_links(const struct vault *vault, struct store *store, struct arena *arena, struct problem *problem)
+{
+	struct call call;
+	call_read(&call, QUERY_VAULT_LINK_KEYS);
+	SCOPED(rows_release) struct rows rows = {0};
+	if (!store_run(store, &call, &rows, problem))
+		return false;
+	for (size_t i = 0; i < rows_count(&rows); i++) {
+		struct row row = row_at(&rows, i);
+		const char *key_id = row_text(&row, arena);
+		if (*key_id != '\0' && !vault_has_key(vault, key_id))
+			return refuse_keys(key_id, "is not among the given keys", problem);
+	}
+	return true;
+}
+
+static bool add_check_value(
+	const struct vault *vault, struct store *store, struct arena *arena, int64_t slot, struct problem *problem)
+{
+	struct secret plain = {CHECK_TEXT, strlen(CHECK_TEXT)};
+	struct sealed sealed = aes_seal(arena, vault->keys[0].bytes, plain, CHECK_PLACE);
+	struct call call;
+	call_write(&call, QUERY_VAULT_CHECK_INSERT);
+	bind_text(&call, vault->keys[0].id);
+	bind_bytes(&call, sealed.bytes, sealed.size);
+	bind_integer(&call, slot);
+	return store_do(store, &call, problem);
 }
 
 bool vault_check(const struct vault *vault, struct store *store, struct problem *problem)
@@ -214,19 +276,12 @@ bool vault_check(const struct vault *vault, struct store *store, struct problem 
 	SCOPED(arena_release) struct arena *arena = arena_new(VAULT_ARENA_BYTES_MAX);
 	for (int attempt = 0; attempt < CHECK_ATTEMPTS_MAX; attempt++) {
 		bool known = false;
-		size_t count = 0;
-		if (!check_all(vault, store, arena, &known, &count, problem))
+		int64_t slot = 0;
+		if (!check_values(vault, store, arena, &known, &slot, problem))
 			return false;
 		if (known)
-			return true;
-		struct secret plain = {CHECK_TEXT, strlen(CHECK_TEXT)};
-		struct sealed sealed = aes_seal(arena, vault->keys[0].bytes, plain, CHECK_PLACE);
-		struct call call;
-		call_write(&call, QUERY_VAULT_CHECK_INSERT);
-		bind_text(&call, vault->keys[0].id);
-		bind_bytes(&call, sealed.bytes, sealed.size);
-		bind_integer(&call, (int64_t)count + 1);
-		if (!store_do(store, &call, problem))
+			return check_links(vault, store, arena, problem);
+		if (!check_links(vault, store, arena, problem) || !add_check_value(vault, store, arena, slot, problem))
 			return false;
 	}
 	return problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The encryption keys' check value is being changed by others.");

@@ -14,9 +14,13 @@
 MUST_CHECK bool vault_open(struct secret keys, struct vault **ret_vault, struct problem *problem);
 void vault_close(struct vault *vault);
 
-/* Compares the check value kept in the database with the keys; stores it where there is none yet. Fails with a sentence
- * that says what to do where a key that encrypted rows is missing. */
+/* Compares the check values kept in the database with the keys; stores the first key's where there is none yet. Fails
+ * with a sentence that names the key and says what to do where a key that encrypted links, or may have, is missing. */
 MUST_CHECK bool vault_check(const struct vault *vault, struct store *store, struct problem *problem);
+
+/* The keys in their order, the first seals. An id is eight hexadecimal digits of the key's SHA-256. */
+size_t vault_key_count(const struct vault *vault);
+const char *vault_key_id_at(const struct vault *vault, size_t index);
 
 /* Reads the key file in the state directory, or makes it (mode 0600) where create is set. */
 MUST_CHECK bool vault_key_file(const char *state_dir, bool create, struct arena *arena, struct secret *ret_keys,

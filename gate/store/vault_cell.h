@@ -16,6 +16,16 @@ struct cell {
 /* The id that goes beside what is sealed now; NULL: stored clear. */
 const char *vault_key_id(const struct vault *vault);
 
+/* The value sealed with the first key, in arena; an empty secret gives no bytes. There must be a key. */
+struct sealed vault_seal(const struct vault *vault, struct arena *arena, struct cell cell, struct secret plain);
+
+/* Whether these bytes are the check value that key key_id seals; false also where that key is not given. */
+MUST_CHECK bool vault_opens_check(
+	const struct vault *vault, struct arena *arena, const char *key_id, struct sealed value);
+
+/* Whether this key is among the given. */
+bool vault_has_key(const struct vault *vault, const char *key_id);
+
 /* Binds the sealed value, or NULL for an empty secret. What is bound lives in arena. */
 void bind_cell(struct call *call, struct arena *arena, const struct vault *vault, struct cell cell, struct secret plain);
 

@@ -1,2 +1,2 @@
 -- no parameters
-SELECT key_id, value FROM vault_check ORDER BY slot
+SELECT key_id, value, slot FROM vault_check ORDER BY slot

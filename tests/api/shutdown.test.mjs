@@ -17,13 +17,12 @@ after(() => Promise.all(worlds.map((world) => world.close())));
 test("creates that wait for a provider are answered before the end", async () => {
   const world = await freshWorld();
   const { demo, service } = world;
-  // An owner for each, because creates of one owner share one question to the provider.
-  const owners = await Promise.all(Array.from({ length: 9 }, () => world.createUser()));
-  await Promise.all(owners.map((one) => world.link(one, "demo")));
-  const owner = owners.pop();
+  // One owner each: creates of one owner share what is asked of the provider.
+  const [owner, ...others] = await Promise.all(Array.from({ length: 9 }, () => world.createUser()));
+  for (const one of [owner, ...others]) await world.link(one, "demo");
   const template = await world.createTemplate(["demo"]);
   await demo.closeGate("demo", "validate");
-  const creating = owners.map((one) => world.createWorkspace(one, template));
+  const creating = others.map((other) => world.createWorkspace(other, template));
   const kept = await RawConnection.open(service.base);
   const body = JSON.stringify({ name: "kept", template_id: template.id });
   kept.send(`POST /api/v2/users/me/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${owner.token}\r\n`

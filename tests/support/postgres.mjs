@@ -2,7 +2,7 @@
 // A PostgreSQL cluster of the tests' own, on a Unix socket in a temporary directory, without waiting for disks. One
 // cluster serves a whole run when GATEHOUSE_TEST_PG names its socket directory; each test file has its own database.
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -75,6 +75,16 @@ export class Cluster {
   async pause() {
     await this.#program.stop("SIGINT");
     this.#program = null;
+  }
+
+  // kill -9 of the postmaster, as when a machine loses it; resume() recovers. Its children find out by themselves, and
+  // nobody may start the cluster before the last of them has gone.
+  async crash() {
+    const { pid } = this.#program;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+    await this.#program.stop("SIGKILL");
+    this.#program = null;
+    await eventually("the postmaster's children have gone", () => children.every((child) => !existsSync(`/proc/${child}`)), 20000);
   }
 
   // Ends a cluster that this process started; a shared one stays for its owner.

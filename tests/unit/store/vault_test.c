@@ -116,6 +116,7 @@ static void wrong_key_is_found_at_start(void **state)
 	struct vault *wrong = open_keys(KEY_B);
 	struct vault *both = open_keys(KEY_B "," KEY_A);
 	struct vault *none = open_keys("");
+	fixture_sql(f, "DELETE FROM links");
 	assert_done(vault_check(none, f->store, &problem), problem);
 	assert_done(vault_check(right, f->store, &problem), problem);
 	assert_done(vault_check(right, f->store, &problem), problem);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// One exchange in flight, everywhere: many processes on one database, many callers at each, and a provider that revokes
+// everything as soon as one refresh token comes twice. One link goes through all rounds, so a token that is lost in one
+// of them is missed in the next. GATEHOUSE_ROUNDS sets how many there are.
+import assert from "node:assert/strict";
+import { chownSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { count, EngineWorld } from "../support/engine.mjs";
+import { freePort, Program } from "../support/process.mjs";
+import { isRoot, temporaryDirectory } from "../support/serve.mjs";
+import { metricValue, Service } from "../support/service.mjs";
+
+const ROUNDS = count("GATEHOUSE_ROUNDS", 10);
+const PROCESSES = count("GATEHOUSE_PROCESSES", 8);
+const CALLERS = count("GATEHOUSE_CALLERS", 50);
+// How long the provider takes: rounds differ in who comes while the exchange is under way, and who after it.
+const DELAYS_MS = [0, 5, 50, 150];
+
+const world = await EngineWorld.open({ ids: ["chain", "refused", "pooled", "wobbly"] });
+const { demo } = world;
+await Promise.all(Array.from({ length: PROCESSES - 1 }, () => world.replica()));
+
+// Every process gets `callers` calls at once; half of them create, half of them only ask. Gives the answers' outcomes,
+// each as one word.
+async function rush({ user, template }, services, callers) {
+  const path = `/api/v2/templateversions/${template.active_version_id}/external-auth`;
+  const create = async (service) => {
+    const answer = await world.createWorkspace(user, template, { service });
+    return answer.status === 201 ? "valid" : answer.body.external_auth?.[0].reason ?? answer.text;
+  };
+  const preflight = async (service) => {
+    const answer = await service.request("GET", path, { token: user.token });
+    return answer.body[0]?.reason ?? answer.text;
+  };
+  const calls = services.flatMap((service) => Array.from({ length: callers }, (_, i) => (i % 2 ? create : preflight)(service)));
+  return Promise.all(calls);
+}
+
+const distinct = (outcomes) => [...new Set(outcomes)];
+
+test(`${PROCESSES} processes, ${CALLERS} callers each, ${ROUNDS} rounds: one exchange a round, and one outcome`, async () => {
+  const link = await world.expired("chain");
+  for (let round = 1; round <= ROUNDS; round++) {
+    await demo.fault("chain", "token", { delay_ms: DELAYS_MS[round % DELAYS_MS.length] });
+    assert.deepEqual(distinct(await rush(link, world.services, CALLERS)), ["valid"], `round ${round}`);
+    assert.equal(await demo.asked("chain", "token"), round, `exchanges after round ${round}`);
+    const row = await world.row(link);
+    assert.deepEqual([row.generation, row.unresolved, row.lease_until], [round + 1, 0, null], `round ${round}`);
+    await world.expire(link);
+  }
+  await world.assertNeverTwice("chain");
+  const { in_flight_max } = await demo.counters("chain");
+  assert.equal(in_flight_max.token ?? in_flight_max, 1, "never two requests at the token endpoint");
+  const granted = await Promise.all(world.services.map(async (service) =>
+    metricValue(await service.metrics(), "gatehouse_refreshes_total", { provider: "chain", end: "granted" })));
+  assert.equal(granted.reduce((sum, each) => sum + each, 0), ROUNDS, `granted by process: ${granted}`);
+});
+
+test("a refusal is one outcome too, and asked for once", async () => {
+  for (let round = 1; round <= Math.ceil(ROUNDS / 5); round++) {
+    const link = await world.expired("refused");
+    await demo.fault("refused", "token", { delay_ms: DELAYS_MS[round % DELAYS_MS.length] });
+    await demo.revoke("refused", { refresh_token: link.minted.refresh_token });
+    assert.deepEqual(distinct(await rush(link, world.services, 10)), ["refresh_rejected"], `round ${round}`);
+    assert.equal(await demo.asked("refused", "token"), round);
+  }
+});
+
+test("answers that are lost before the provider acted: tried once more under the same lease, one outcome", async () => {
+  for (let round = 1; round <= Math.ceil(ROUNDS / 5); round++) {
+    const link = await world.expired("wobbly");
+    await demo.fault("wobbly", "token", { cut: round % 2 ? "before_headers" : "mid_body", commit: "no", times: 1 });
+    assert.deepEqual(distinct(await rush(link, world.services, 10)), ["valid"], `round ${round}`);
+    assert.equal(await demo.asked("wobbly", "token"), 2 * round);
+    assert.equal((await world.row(link)).generation, 2);
+  }
+  await world.assertNeverTwice("wobbly");
+});
+
+// Two server connections for everybody, so that statements of one client meet different ones.
+async function startPgbouncer() {
+  const directory = temporaryDirectory();
+  const port = await freePort();
+  const file = join(directory, "pgbouncer.ini");
+  writeFileSync(file, `[databases]
+* = host=${world.cluster.socketDirectory} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 200
+ignore_startup_parameters = extra_float_digits
+`);
+  const identity = isRoot ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) } : {};
+  if (isRoot) chownSync(file, identity.uid, identity.gid);
+  const program = new Program("pgbouncer", "/usr/sbin/pgbouncer", [file], identity);
+  after(() => program.stop("SIGINT"));
+  await program.waitForLog(/process up/);
+  return port;
+}
+
+test("the same through pgbouncer in transaction mode, mixed with processes that connect directly", async () => {
+  const port = await startPgbouncer();
+  const settings = { PG_PREPARE: "off", PG_CONNECTION_URL: `postgresql://postgres@127.0.0.1:${port}/${world.database}` };
+  const pooled = await Promise.all([0, 1].map(() => world.replica({ settings })));
+  const services = [...pooled, ...world.services.filter((service) => !pooled.includes(service)).slice(0, 1)];
+  assert.ok(services.every((service) => service instanceof Service));
+  const link = await world.expired("pooled");
+  const rounds = Math.max(3, Math.ceil(ROUNDS / 4));
+  for (let round = 1; round <= rounds; round++) {
+    await demo.fault("pooled", "token", { delay_ms: DELAYS_MS[round % DELAYS_MS.length] });
+    assert.deepEqual(distinct(await rush(link, services, CALLERS)), ["valid"], `round ${round}`);
+    assert.equal(await demo.asked("pooled", "token"), round);
+    assert.equal((await world.row(link)).generation, round + 1);
+    await world.expire(link);
+  }
+  await world.assertNeverTwice("pooled");
+  // They go before the pooler does.
+  for (const service of pooled) await service.stop();
+});
