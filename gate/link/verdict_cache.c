@@ -84,15 +84,14 @@ void verdict_cache_free(struct verdict_cache *cache)
 
 /* --- where a link's entry is ------------------------------------------------------------------------------------- */
 
-static int hex_digit(char character)
+/* Of a digit: the text is known to be a UUID. */
+static unsigned hex_digit(char character)
 {
 	if (character >= '0' && character <= '9')
-		return character - '0';
+		return (unsigned)(character - '0');
 	if (character >= 'a' && character <= 'f')
-		return character - 'a' + 10;
-	if (character >= 'A' && character <= 'F')
-		return character - 'A' + 10;
-	return -1;
+		return (unsigned)(character - 'a') + 10;
+	return (unsigned)(character - 'A') + 10;
 }
 
 /* The octets of a UUID's text (RFC 9562 section 4): half the size, and either case is the same. */

@@ -544,11 +544,12 @@ describe("serve", () => {
       const demo = await DemoProvider.start();
       const world = await openWorld({ cluster: new Cluster(cluster.socketDirectory), providers: [demo.configure("demo")] });
       world.demo = demo;
-      const user = await world.createUser();
-      await world.link(user, "demo");
+      // An owner for each, because creates of one owner share one question to the provider.
+      const users = await Promise.all([1, 2, 3].map(() => world.createUser()));
+      await Promise.all(users.map((user) => world.link(user, "demo")));
       const template = await world.createTemplate(["demo"]);
       await demo.closeGate("demo", "validate");
-      const creating = [1, 2, 3].map(() => world.createWorkspace(user, template));
+      const creating = users.map((user) => world.createWorkspace(user, template));
       await demo.awaitGate("demo", "validate", 3);
       world.service.program.child.kill(signal);
       await world.service.program.waitForLog(/"stopping"/);
