@@ -204,7 +204,7 @@ static int64_t read_expires_at_ms(const char *expires_in)
 	if (end == expires_in || *end != '\0' || !(seconds < (double)LIFETIME_S_MAX) || seconds == 0)
 		return 0;
 	/* A time that has passed is a token that has expired, not one that never does. */
-	return clock_now_ms() + (seconds > 0 ? (int64_t)(seconds * 1000) : 0);
+	return clock_now_ms() + (seconds > 0 ? (int64_t)seconds * 1000 : 0);
 }
 
 static struct secret as_secret(const char *text)

@@ -211,7 +211,7 @@ static const struct life_row life_rows[] = {
 	{"life-0", "{\"access_token\":\"a\",\"token_type\":\"bearer\",\"expires_in\":0}", 0},
 	{"life-absent", "{\"access_token\":\"a\"}", 0},
 	{"life-null", "{\"access_token\":\"a\",\"expires_in\":null,\"token_type\":null}", 0},
-	{"life-negative", "{\"access_token\":\"a\",\"expires_in\":-5}", 0},
+	{"life-fraction", "{\"access_token\":\"a\",\"expires_in\":3600.5}", 3600},
 	{"life-huge", "{\"access_token\":\"a\",\"expires_in\":9007199254740991}", 0},
 	{"life-word", "{\"access_token\":\"a\",\"expires_in\":\"soon\"}", 0},
 	{"life-form", "access_token=a&token_type=bearer&expires_in=3600&scope=repo", 3600},
@@ -236,6 +236,17 @@ static void a_lifetime_is_read_in_every_form(void **data)
 		else
 			assert_in_range(life_ms, row->life_s * 1000 - 20000, row->life_s * 1000);
 	}
+}
+
+/* Only a lifetime that is not there, or 0, means for ever. */
+static void a_lifetime_in_the_past_has_expired(void **data)
+{
+	struct state *state = *data;
+	struct provider *provider = demo_provider(state->arena, "life-negative", PROVIDER_GITHUB);
+
+	answer_with(state, "life-negative", "{\"access_token\":\"a\",\"expires_in\":-5}");
+	assert_granted(state, provider);
+	assert_in_range(clock_now_ms() - state->grant.expires_at_ms, 0, 20000);
 }
 
 static void what_is_asked_to_be_kept_is_kept(void **data)
@@ -402,6 +413,7 @@ int main(void)
 		TEST(a_client_without_a_secret_is_public),
 		TEST(a_secret_is_rotated_without_downtime),
 		TEST(a_lifetime_is_read_in_every_form),
+		TEST(a_lifetime_in_the_past_has_expired),
 		TEST(what_is_asked_to_be_kept_is_kept),
 		TEST(slacks_user_token_is_found),
 		TEST(a_failure_says_whose_turn_it_is),
