@@ -104,11 +104,12 @@ test("a lease that is shorter than the provider is slow", async (t) => {
 
 test("a process that stands still while its lease runs out never overwrites", async (t) => {
   for (const rotate of [true, false])
-    await t.test(`the provider ${rotate ? "rotates" : "keeps refresh tokens"}`, async () => {
+    await t.test(`the provider ${rotate ? "rotates" : "keeps refresh tokens"}`, async (t) => {
       await demo.set("frozen", { rotate });
       const sleeper = await world.replica();
       const { link, asking, waiting, before } = await world.bothAsk("frozen", { moment: "after", service: sleeper, waiter: world.service });
-      sleeper.program.child.kill("SIGSTOP");
+      await world.freeze(sleeper);
+      t.after(() => sleeper.program.child.kill("SIGCONT"));
       await world.settled("frozen");
       const expected = rotate ? "rotation_lost" : "valid";
       assert.equal(await waiting, expected);

@@ -2,6 +2,7 @@
 // What the tests of the token engine share: a world of several processes, links whose token has run out, exchanges that
 // stand at the provider's gate, and what every replica must then say of the same link.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { Cluster } from "./postgres.mjs";
 import { eventually } from "./process.mjs";
 import { World } from "./world.mjs";
@@ -118,6 +119,14 @@ export class EngineWorld extends World {
     this.services = this.services.filter((each) => each !== service);
     assert.equal(service.program.sanitizerReport(), null, service.program.sanitizerReport() ?? "");
     return end;
+  }
+
+  // SIGSTOP, and waits until the last thread stands: the signal reaches one of them, which tells the others.
+  async freeze(service) {
+    const tasks = `/proc/${service.pid}/task`;
+    service.program.child.kill("SIGSTOP");
+    await eventually("every thread stands", () =>
+      readdirSync(tasks).every((task) => /^State:\s+T/m.test(readFileSync(`${tasks}/${task}/status`, "utf8"))));
   }
 
   // Waits until nobody holds the link's lease.
