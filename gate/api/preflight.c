@@ -3,6 +3,7 @@
  * answer and never fails the call. */
 #include "preflight.h"
 
+#include "../base/json_text.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/gate.h"
@@ -50,11 +51,13 @@ bool api_preflight(const struct request *request, struct reply *reply, struct pr
 	if (!gate_evaluate(engine, &question, request->arena, answer, problem))
 		return false;
 
-	struct json *list = json_new_array();
+	struct text list = text_in(request->arena);
 
+	json_text_open(&list, NULL, '[');
 	for (size_t i = 0; i < answer->finding_count; i++)
-		gate_json_push_state(list, engine, &answer->findings[i], false, request->arena);
+		gate_json_push_state(&list, engine, &answer->findings[i], false, request->arena);
+	json_text_close(&list, ']');
 	reply->outcome = outcome_word(answer->decision.outcome);
-	reply_json(reply, 200, list);
+	reply_json_text(reply, 200, list.bytes);
 	return true;
 }

@@ -195,7 +195,7 @@ static bool refuse(const struct request *request, const struct attempt *attempt,
 	if (!refused)
 		reply_add_header(reply, "Retry-After",
 			arena_printf(request->arena, "%u", decision->retry_after_s > 0 ? decision->retry_after_s : 1));
-	reply_json(reply, refused ? 403 : 503,
+	reply_json_text(reply, refused ? 403 : 503,
 		gate_json_refusal(request->service->engine, &attempt->answer, &refusal, request->arena));
 	return true;
 }

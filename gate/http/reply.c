@@ -22,6 +22,11 @@ void reply_json(struct reply *reply, int status, struct json *root)
 	json_free(root);
 }
 
+void reply_json_text(struct reply *reply, int status, const char *json)
+{
+	set_body(reply, status, TYPE_JSON, json);
+}
+
 void reply_empty(struct reply *reply, int status)
 {
 	set_body(reply, status, NULL, NULL);

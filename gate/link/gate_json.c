@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../base/text.h"
+#include "../base/json_text.h"
 
 char *gate_authenticate_url(const struct engine *engine, const char *provider_id, struct arena *arena)
 {
@@ -16,42 +16,43 @@ static const char *display_name(const struct gate_finding *finding)
 	return finding->provider != NULL ? finding->provider->display_name : finding->finding.requirement->provider_id;
 }
 
-static void add_fixable_by(struct json *state, enum reason reason)
+static void add_fixable_by(struct text *state, enum reason reason)
 {
 	enum fixable_by fixable_by = reason_fixable_by(reason);
 
-	json_add_string(state, "fixable_by", fixable_by == FIXABLE_BY_NOBODY ? NULL : fixable_by_word(fixable_by));
+	json_text_string(state, "fixable_by", fixable_by == FIXABLE_BY_NOBODY ? NULL : fixable_by_word(fixable_by));
 }
 
-static void add_retry_after(struct json *state, unsigned retry_after_s)
+static void add_retry_after(struct text *state, unsigned retry_after_s)
 {
 	if (retry_after_s == 0)
-		json_add_null(state, "retry_after");
+		json_text_null(state, "retry_after");
 	else
-		json_add_integer(state, "retry_after", (int64_t)retry_after_s);
+		json_text_integer(state, "retry_after", (int64_t)retry_after_s);
 }
 
-void gate_json_push_state(struct json *array, const struct engine *engine, const struct gate_finding *finding,
+void gate_json_push_state(struct text *state, const struct engine *engine, const struct gate_finding *finding,
 	bool with_retry_after, struct arena *arena)
 {
-	struct json *state = json_push_object(array);
 	const struct provider *provider = finding->provider;
 	const char *id = finding->finding.requirement->provider_id;
 	enum reason reason = finding->finding.reason;
 	enum verdict verdict = reason_verdict(reason);
 
-	json_add_string(state, "id", id);
-	json_add_string(state, "type", provider != NULL ? provider->type_word : id);
-	json_add_string(state, "display_name", display_name(finding));
-	json_add_string(state, "display_icon", provider != NULL ? provider->display_icon : "");
-	json_add_string(state, "authenticate_url", gate_authenticate_url(engine, id, arena));
-	json_add_bool(state, "optional", finding->finding.requirement->optional);
-	json_add_bool(state, "authenticated", verdict == VERDICT_OK);
-	json_add_string(state, "verdict", verdict_word(verdict));
-	json_add_string(state, "reason", reason_word(reason));
+	json_text_open(state, NULL, '{');
+	json_text_string(state, "id", id);
+	json_text_string(state, "type", provider != NULL ? provider->type_word : id);
+	json_text_string(state, "display_name", display_name(finding));
+	json_text_string(state, "display_icon", provider != NULL ? provider->display_icon : "");
+	json_text_string(state, "authenticate_url", gate_authenticate_url(engine, id, arena));
+	json_text_bool(state, "optional", finding->finding.requirement->optional);
+	json_text_bool(state, "authenticated", verdict == VERDICT_OK);
+	json_text_string(state, "verdict", verdict_word(verdict));
+	json_text_string(state, "reason", reason_word(reason));
 	add_fixable_by(state, reason);
 	if (with_retry_after)
 		add_retry_after(state, finding->finding.retry_after_s);
+	json_text_close(state, '}');
 }
 
 /* The blocking findings of this verdict: the ones an answer is about. */
@@ -106,48 +107,50 @@ static const char *refusal_detail(const struct gate_answer *answer, const char *
 	return text.bytes;
 }
 
-static void add_validations(struct json *root, const struct gate_answer *answer, enum verdict verdict)
+static void add_validations(struct text *root, const struct gate_answer *answer, enum verdict verdict)
 {
-	struct json *validations = json_add_array(root, "validations");
-
+	json_text_open(root, "validations", '[');
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		if (!is_told(&answer->findings[i], verdict))
 			continue;
-		struct json *entry = json_push_object(validations);
-
-		json_add_string(entry, "field", "external_auth");
-		json_add_string(entry, "detail", answer->findings[i].finding.requirement->provider_id);
+		json_text_open(root, NULL, '{');
+		json_text_string(root, "field", "external_auth");
+		json_text_string(root, "detail", answer->findings[i].finding.requirement->provider_id);
+		json_text_close(root, '}');
 	}
+	json_text_close(root, ']');
 }
 
 static void add_states(
-	struct json *root, const struct engine *engine, const struct gate_answer *answer, struct arena *arena)
+	struct text *root, const struct engine *engine, const struct gate_answer *answer, struct arena *arena)
 {
-	struct json *states = json_add_array(root, "external_auth");
-
+	json_text_open(root, "external_auth", '[');
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		if (answer->findings[i].asked_for)
-			gate_json_push_state(states, engine, &answer->findings[i], true, arena);
+			gate_json_push_state(root, engine, &answer->findings[i], true, arena);
 	}
+	json_text_close(root, ']');
 }
 
-struct json *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
+char *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
 	const struct gate_refusal *refusal, struct arena *arena)
 {
-	struct json *root = json_new_object();
+	struct text root = text_in(arena);
 	bool refused = answer->decision.outcome == OUTCOME_REFUSED;
 	enum problem_kind kind = refused ? PROBLEM_EXTERNAL_AUTH_REQUIRED : PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE;
 
-	json_add_string(root, "message",
+	json_text_open(&root, NULL, '{');
+	json_text_string(&root, "message",
 		refused ? "External authentication is required to create a workspace with this template."
 			: "External authentication could not be verified right now; try again.");
-	json_add_string(root, "detail", refusal_detail(answer, refusal->owner_name, arena));
-	json_add_string(root, "code", problem_word(kind));
-	json_add_string(root, "decision_id", refusal->decision_id);
-	json_add_string(root, "request_id", refusal->request_id);
-	add_validations(root, answer, refused ? VERDICT_MISSING : VERDICT_UNVERIFIABLE);
-	add_states(root, engine, answer, arena);
-	return root;
+	json_text_string(&root, "detail", refusal_detail(answer, refusal->owner_name, arena));
+	json_text_string(&root, "code", problem_word(kind));
+	json_text_string(&root, "decision_id", refusal->decision_id);
+	json_text_string(&root, "request_id", refusal->request_id);
+	add_validations(&root, answer, refused ? VERDICT_MISSING : VERDICT_UNVERIFIABLE);
+	add_states(&root, engine, answer, arena);
+	json_text_close(&root, '}');
+	return root.bytes;
 }
 
 void gate_json_push_warnings(struct json *array, const struct gate_answer *answer, struct arena *arena)
@@ -166,22 +169,29 @@ void gate_json_push_warnings(struct json *array, const struct gate_answer *answe
 	}
 }
 
+static void add_what_was_found(struct text *entry, const struct gate_finding *finding)
+{
+	json_text_string(entry, "verdict", verdict_word(reason_verdict(finding->finding.reason)));
+	json_text_string(entry, "reason", reason_word(finding->finding.reason));
+	json_text_integer(entry, "status", finding->provider_status);
+	json_text_integer(entry, "duration_ms", finding->duration_us / 1000);
+}
+
 char *gate_json_findings(const struct gate_answer *answer, struct arena *arena)
 {
-	SCOPED(json_release) struct json *array = json_new_array();
+	struct text array = text_in(arena);
 
+	json_text_open(&array, NULL, '[');
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		const struct gate_finding *finding = &answer->findings[i];
-		struct json *entry = json_push_object(array);
 
-		json_add_string(entry, "provider", finding->finding.requirement->provider_id);
-		json_add_bool(entry, "optional", finding->finding.requirement->optional);
-		if (!finding->asked_for)
-			continue;
-		json_add_string(entry, "verdict", verdict_word(reason_verdict(finding->finding.reason)));
-		json_add_string(entry, "reason", reason_word(finding->finding.reason));
-		json_add_integer(entry, "status", finding->provider_status);
-		json_add_integer(entry, "duration_ms", finding->duration_us / 1000);
+		json_text_open(&array, NULL, '{');
+		json_text_string(&array, "provider", finding->finding.requirement->provider_id);
+		json_text_bool(&array, "optional", finding->finding.requirement->optional);
+		if (finding->asked_for)
+			add_what_was_found(&array, finding);
+		json_text_close(&array, '}');
 	}
-	return json_print(array, arena);
+	json_text_close(&array, ']');
+	return array.bytes;
 }

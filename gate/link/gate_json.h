@@ -4,20 +4,22 @@
 #define LINK_GATE_JSON_H
 
 #include "../base/json.h"
+#include "../base/text.h"
 #include "gate.h"
 
-/* One provider's state as contract sections 4 and 6 show it. with_retry_after adds retry_after (null where there is
- * nothing to wait for). */
-void gate_json_push_state(struct json *array, const struct engine *engine, const struct gate_finding *finding,
+/* One provider's state as contract sections 4 and 6 show it, as an element of the open array. with_retry_after adds
+ * retry_after (null where there is nothing to wait for). This and the refusal are written without a tree of values: every
+ * preflight and every refusal passes here. */
+void gate_json_push_state(struct text *state, const struct engine *engine, const struct gate_finding *finding,
 	bool with_retry_after, struct arena *arena);
 
-/* The whole refusal: message, detail, code, decision_id, request_id, validations, external_auth. */
+/* The whole refusal as text: message, detail, code, decision_id, request_id, validations, external_auth. */
 struct gate_refusal {
 	const char *decision_id;
 	const char *request_id;
 	const char *owner_name;
 };
-struct json *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
+char *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
 	const struct gate_refusal *refusal, struct arena *arena);
 
 /* The warnings of an answer that passed: [{provider, reason, message}]. */
