@@ -22,7 +22,8 @@
 #define KEEP_ALIVE_IDLE_MS 5000
 
 /* Everything one request may hold in its arena: a body, its parsed strings, the links of an owner or a page of
- * PAGE_BYTES_MAX and one row more come to well under half of it; reaching the bound is a bug and ends the process like a failed assertion. */
+ * PAGE_BYTES_MAX and one row more come to well under half of it; reaching the bound is a bug and ends the process like
+ * a failed assertion. */
 #define REQUEST_ARENA_BYTES_MAX (32 * 1024 * 1024)
 
 #define REQUEST_ID_BYTES_MAX 128
@@ -35,22 +36,24 @@
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-/* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion small. */
+/* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion
+ * small. */
 #define JSON_DEPTH_MAX 64
 
-/* A body of 1 MiB could spell half a million values of 64 bytes each; a large terraform document has some ten thousand. */
+/* A body of 1 MiB could spell half a million values of 64 bytes each; a large terraform document has some ten thousand.
+ */
 #define JSON_VALUES_MAX 100000
 
 /* --- names ------------------------------------------------------------------------------------------------------ */
 
-#define NAME_BYTES_MAX 32		/* users and workspaces: fits a DNS label with room for a suffix */
-#define PROVIDER_ID_BYTES_MAX 64	/* contract section 2 */
-#define TEMPLATE_NAME_BYTES_MAX 64	/* a display name in a list */
-#define EMAIL_BYTES_MAX 254		/* RFC 5321, section 4.5.3.1.3 */
-#define TOKEN_NAME_BYTES_MAX 64		/* shown in a list of keys */
-#define UUID_BYTES 36			/* RFC 9562 text form */
-#define REDIRECT_BYTES_MAX 2048		/* a local path with its query */
-#define URL_BYTES_MAX 2048		/* what browsers and proxies pass on without cutting */
+#define NAME_BYTES_MAX 32          /* users and workspaces: fits a DNS label with room for a suffix */
+#define PROVIDER_ID_BYTES_MAX 64   /* contract section 2 */
+#define TEMPLATE_NAME_BYTES_MAX 64 /* a display name in a list */
+#define EMAIL_BYTES_MAX 254        /* RFC 5321, section 4.5.3.1.3 */
+#define TOKEN_NAME_BYTES_MAX 64    /* shown in a list of keys */
+#define UUID_BYTES 36              /* RFC 9562 text form */
+#define REDIRECT_BYTES_MAX 2048    /* a local path with its query */
+#define URL_BYTES_MAX 2048         /* what browsers and proxies pass on without cutting */
 
 /* --- the gate --------------------------------------------------------------------------------------------------- */
 
@@ -69,18 +72,18 @@
 
 /* --- providers -------------------------------------------------------------------------------------------------- */
 
-#define PROVIDER_BODY_BYTES_MAX (1024 * 1024)	/* contract section 5 */
-#define PROVIDER_HEADER_BYTES_MAX 65536		/* all headers of one answer; GitHub sends about 4 KiB */
-#define PROVIDER_TOKEN_BYTES_MAX 16384		/* an Entra access token with many groups is about 8 KiB */
-#define PROVIDER_REQUEST_MS 5000		/* one validation or revocation; below the gate's budget of 10 s */
-#define PROVIDER_EXCHANGE_MS 10000		/* one exchange at a token endpoint; two of them fit a lease of 30 s */
-#define PROVIDER_REVOKE_MS 10000		/* contract section 6 */
-#define PROVIDER_CONNECT_MS 3000		/* a TCP and TLS handshake around the world takes well under one second */
-#define PROVIDER_IN_FLIGHT_MAX 64		/* parallel requests to one provider; more wait in line */
-#define PROVIDER_ERROR_CHARS_MAX 400		/* contract section 5: a remembered reason, never with secrets */
+#define PROVIDER_BODY_BYTES_MAX (1024 * 1024) /* contract section 5 */
+#define PROVIDER_HEADER_BYTES_MAX 65536       /* all headers of one answer; GitHub sends about 4 KiB */
+#define PROVIDER_TOKEN_BYTES_MAX 16384        /* an Entra access token with many groups is about 8 KiB */
+#define PROVIDER_REQUEST_MS 5000              /* one validation or revocation; below the gate's budget of 10 s */
+#define PROVIDER_EXCHANGE_MS 10000            /* one exchange at a token endpoint; two of them fit a lease of 30 s */
+#define PROVIDER_REVOKE_MS 10000              /* contract section 6 */
+#define PROVIDER_CONNECT_MS 3000              /* a TCP and TLS handshake around the world takes well under one second */
+#define PROVIDER_IN_FLIGHT_MAX 64             /* parallel requests to one provider; more wait in line */
+#define PROVIDER_ERROR_CHARS_MAX 400          /* contract section 5: a remembered reason, never with secrets */
 
-/* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The contract
- * asks for 30 s; a failover of a database takes 20. */
+/* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The
+ * contract asks for 30 s; a failover of a database takes 20. */
 #define REFRESH_SAVE_MS 60000
 
 /* SIGTERM waits so long for refreshes under way. Kubernetes kills after 30 s, systemd after 90. */
@@ -94,19 +97,19 @@
 #define PAGE_DEFAULT 50
 #define PAGE_MAX 200
 
-/* A page whose rows hold more than this ends early. The parameters of one workspace may fill a whole body, and a page is
- * in the request's arena four times over on its way from the database to the client. */
+/* A page whose rows hold more than this ends early. The parameters of one workspace may fill a whole body, and a page
+ * is in the request's arena four times over on its way from the database to the client. */
 #define PAGE_BYTES_MAX (2 * 1024 * 1024)
 
 /* --- secrets and sessions ---------------------------------------------------------------------------------------- */
 
-#define SECRET_RANDOM_BYTES 32			/* 256 bit; also the PKCE verifier's 32 octets, RFC 7636 section 4.1 */
-#define TOKEN_LIFETIME_DEFAULT_S 2592000	/* 30 days */
+#define SECRET_RANDOM_BYTES 32           /* 256 bit; also the PKCE verifier's 32 octets, RFC 7636 section 4.1 */
+#define TOKEN_LIFETIME_DEFAULT_S 2592000 /* 30 days */
 #define TOKEN_LIFETIME_MIN_S 60
 #define TOKEN_LIFETIME_MAX_S 31536000
-#define TICKET_LIFETIME_S 300			/* contract section 6 */
-#define BROWSER_SESSION_LIFETIME_S 1800		/* a linking session: long enough to sign in at a provider with two factors */
-#define OAUTH_STATE_LIFETIME_S 900		/* one visit to the provider's authorization page */
+#define TICKET_LIFETIME_S 300           /* contract section 6 */
+#define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
+#define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
 
 /* --- configuration ---------------------------------------------------------------------------------------------- */
 

@@ -91,7 +91,8 @@ struct finding {
 
 struct decision {
 	enum outcome outcome;
-	unsigned retry_after_s;	/* the longest wait a blocking finding asks for, else a few seconds; 0 unless unverifiable */
+	unsigned retry_after_s; /* the longest wait a blocking finding asks for, else a few seconds; 0 unless
+				   unverifiable */
 	size_t finding_count;
 	struct finding findings[REQUIREMENTS_MAX];
 };

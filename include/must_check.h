@@ -16,7 +16,7 @@
 	static inline void name(type **handle)                                                                         \
 	{                                                                                                              \
 		if (*handle != NULL)                                                                                   \
-			(void)release(*handle);                                                                              \
+			(void)release(*handle);                                                                        \
 	}
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))

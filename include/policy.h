@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every question the policy answers: facts in, a step, a verdict or a decision out. The functions are pure: no clock, no
- * file, no memory of their own; the same facts give the same answer, and missing facts never mean yes. Each row of the
- * contract's tables is a line of tests/policy/ as one case. Times are milliseconds since 1970 UTC; 0 is "none". */
+/* Every question the policy answers: facts in, a step, a verdict or a decision out. The functions are pure: no clock,
+ * no file, no memory of their own; the same facts give the same answer, and missing facts never mean yes. Each row of
+ * the contract's tables is a line of tests/policy/ as one case. Times are milliseconds since 1970 UTC; 0 is "none". */
 #ifndef POLICY_H
 #define POLICY_H
 
@@ -37,20 +37,20 @@ enum reason reason_from_word(const char *word);
 /* What is known of one owner's link at one provider. */
 struct link_facts {
 	bool linked;
-	bool readable;			/* a key opened the stored tokens */
+	bool readable; /* a key opened the stored tokens */
 	bool has_refresh_token;
-	enum reason remembered;		/* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
+	enum reason remembered; /* REASON_REFRESH_REJECTED or REASON_ROTATION_LOST, or REASON_COUNT for none */
 	int64_t issued_at_ms;
-	int64_t expires_at_ms;		/* 0: never expires */
-	int64_t last_valid_at_ms;	/* when the provider last confirmed this generation's token, as far as a verdict may
-					 * be used again; 0: never */
+	int64_t expires_at_ms;    /* 0: never expires */
+	int64_t last_valid_at_ms; /* when the provider last confirmed this generation's token, as far as a verdict may
+				   * be used again; 0: never */
 };
 
 struct provider_rules {
-	bool validates;			/* has a validate URL */
-	bool refreshes;			/* refresh is possible at all: not NO_REFRESH, and not an evaluation without effects */
-	int64_t min_valid_ms;		/* MIN_VALID */
-	int64_t verdict_age_max_ms;	/* GATE_MAX_AGE or PREFLIGHT_MAX_AGE: how old a confirmation is reused */
+	bool validates;       /* has a validate URL */
+	bool refreshes;       /* refresh is possible at all: not NO_REFRESH, and not an evaluation without effects */
+	int64_t min_valid_ms; /* MIN_VALID */
+	int64_t verdict_age_max_ms; /* GATE_MAX_AGE or PREFLIGHT_MAX_AGE: how old a confirmation is reused */
 };
 
 /* What a provider's answer to a validation means: judge_validation.c. */
@@ -79,9 +79,9 @@ enum refresh_end { REFRESH_END_LIST(ENUMERATE) REFRESH_END_COUNT };
 /* What this evaluation has done for the link so far. */
 struct progress {
 	enum refresh_end refresh;
-	enum validation validation;	/* of the token as it stands now; back to NONE when the token changes */
-	bool reread;			/* after a rejection: the link was read again and its generation stands; back
-					 * to false when the token changes */
+	enum validation validation; /* of the token as it stands now; back to NONE when the token changes */
+	bool reread;                /* after a rejection: the link was read again and its generation stands; back
+				     * to false when the token changes */
 };
 
 #define STEP_LIST(X)                                                                                                   \
@@ -98,21 +98,21 @@ struct step {
 	enum reason reason;
 };
 
-/* Whether a confirmation is younger than age_max_ms. One never given (0), one from the future and an age_max_ms of 0 are
- * never fresh. */
+/* Whether a confirmation is younger than age_max_ms. One never given (0), one from the future and an age_max_ms of 0
+ * are never fresh. */
 bool confirmation_is_fresh(int64_t confirmed_at_ms, int64_t age_max_ms, int64_t now_ms);
 
 /* What to do next for one link: the validation and refresh tables of contract section 5. A token is expired from
  * expires_at_ms on. Every step but STEP_SETTLED changes the progress or the facts, so asking until settled ends. */
-struct step next_step(const struct link_facts *facts, const struct provider_rules *rules, const struct progress *progress,
-	int64_t now_ms);
+struct step next_step(const struct link_facts *facts, const struct provider_rules *rules,
+	const struct progress *progress, int64_t now_ms);
 
 /* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
 
 #define TRANSPORT_LIST(X)                                                                                              \
 	X(TRANSPORT_ANSWERED, "answered")                                                                              \
-	X(TRANSPORT_NOT_SENT, "not_sent")	/* connect, DNS or TLS failure: the provider saw nothing */            \
-	X(TRANSPORT_AMBIGUOUS, "ambiguous")	/* sent, but no complete answer came back */
+	X(TRANSPORT_NOT_SENT, "not_sent")   /* connect, DNS or TLS failure: the provider saw nothing */                \
+	X(TRANSPORT_AMBIGUOUS, "ambiguous") /* sent, but no complete answer came back */
 
 enum transport { TRANSPORT_LIST(ENUMERATE) TRANSPORT_COUNT };
 
@@ -121,15 +121,15 @@ struct validation_answer {
 	enum transport transport;
 	int status;
 	bool has_retry_after;
-	bool rate_limit_exhausted;	/* X-RateLimit-Remaining or RateLimit-Remaining equals 0 */
+	bool rate_limit_exhausted; /* X-RateLimit-Remaining or RateLimit-Remaining equals 0 */
 };
 
 enum validation judge_validation(const struct validation_answer *answer);
 
 #define GRANT_CLASS_LIST(X)                                                                                            \
 	X(GRANT_GRANTED, "granted")                                                                                    \
-	X(GRANT_USER, "user")			/* the user must link again */                                         \
-	X(GRANT_OPERATOR, "operator")		/* the provider refuses our client */                                  \
+	X(GRANT_USER, "user")         /* the user must link again */                                                   \
+	X(GRANT_OPERATOR, "operator") /* the provider refuses our client */                                            \
 	X(GRANT_TRANSIENT, "transient")                                                                                \
 	X(GRANT_NOT_SENT, "not_sent")                                                                                  \
 	X(GRANT_AMBIGUOUS, "ambiguous")
@@ -144,8 +144,8 @@ struct token_answer {
 	const char *error;
 };
 
-/* The token endpoint's table of contract section 5; also what an authorization-code exchange is judged by. An error word
- * that the table does not name blames the user only with 400 or 401; error may be NULL. */
+/* The token endpoint's table of contract section 5; also what an authorization-code exchange is judged by. An error
+ * word that the table does not name blames the user only with 400 or 401; error may be NULL. */
 enum grant_class judge_refresh(const struct token_answer *answer);
 
 /* --- next_try.c ------------------------------------------------------------------------------------------------- */
@@ -153,30 +153,30 @@ enum grant_class judge_refresh(const struct token_answer *answer);
 /* What follows from a try to refresh. TRY_REPEAT keeps the lease; all others end it. */
 #define TRY_STEP_LIST(X)                                                                                               \
 	X(TRY_SAVE, "save")                                                                                            \
-	X(TRY_REPEAT, "again")                                                                                          \
-	X(TRY_REMEMBER, "remember")		/* the owner must link again: never ask before */                      \
-	X(TRY_RELEASE, "release")		/* nothing happened: the next evaluation may try */                    \
-	X(TRY_COOL_DOWN, "cool_down")		/* ask again after a cool-down only */                                 \
-	X(TRY_COOL_DOWN_CLIENT, "cool_down_client")	/* or as another client: a secret that was mended */
+	X(TRY_REPEAT, "again")                                                                                         \
+	X(TRY_REMEMBER, "remember")                 /* the owner must link again: never ask before */                  \
+	X(TRY_RELEASE, "release")                   /* nothing happened: the next evaluation may try */                \
+	X(TRY_COOL_DOWN, "cool_down")               /* ask again after a cool-down only */                             \
+	X(TRY_COOL_DOWN_CLIENT, "cool_down_client") /* or as another client: a secret that was mended */
 
 enum try_step { TRY_STEP_LIST(ENUMERATE) TRY_STEP_COUNT };
 
 /* How the last try of a lease ended, and what is known of those before. */
 struct try_facts {
 	enum grant_class class;
-	unsigned unresolved;		/* earlier leases of this refresh token whose outcome nobody learnt */
-	unsigned ambiguous;		/* tries of this lease whose outcome nobody learnt, the last one included */
-	unsigned again;			/* how often a try of this lease was repeated */
-	int64_t retry_after_ms;		/* what the provider asks for; 0: nothing */
-	int64_t retry_left_ms;		/* REFRESH_RETRY_TIMEOUT, what is left of it */
-	int64_t lease_left_ms;		/* while a try may still begin */
+	unsigned unresolved;    /* earlier leases of this refresh token whose outcome nobody learnt */
+	unsigned ambiguous;     /* tries of this lease whose outcome nobody learnt, the last one included */
+	unsigned again;         /* how often a try of this lease was repeated */
+	int64_t retry_after_ms; /* what the provider asks for; 0: nothing */
+	int64_t retry_left_ms;  /* REFRESH_RETRY_TIMEOUT, what is left of it */
+	int64_t lease_left_ms;  /* while a try may still begin */
 };
 
 struct next_try {
 	enum try_step step;
-	enum reason reason;		/* TRY_REMEMBER: what is remembered; a cool-down: why; else REASON_COUNT */
-	bool outcome_known;		/* false: the journal keeps this lease as an exchange that may have happened */
-	int64_t wait_ms;		/* TRY_REPEAT */
+	enum reason reason; /* TRY_REMEMBER: what is remembered; a cool-down: why; else REASON_COUNT */
+	bool outcome_known; /* false: the journal keeps this lease as an exchange that may have happened */
+	int64_t wait_ms;    /* TRY_REPEAT */
 };
 
 /* What to do after a try: the right-hand column of the token endpoint's table in contract section 5. */
@@ -199,14 +199,14 @@ const char *grant_class_word(enum grant_class class);
 /* How one endpoint of a provider was reached lately. Times are milliseconds on any clock that only goes forward; all 0:
  * nothing is known yet. */
 struct breaker_state {
-	unsigned failures;		/* evaluations in a row that could not reach it */
-	int64_t reached_at_ms;		/* when it was reached last; 0: never */
-	int64_t probe_at_ms;		/* open: from when on one evaluation may probe it; 0: closed */
+	unsigned failures;     /* evaluations in a row that could not reach it */
+	int64_t reached_at_ms; /* when it was reached last; 0: never */
+	int64_t probe_at_ms;   /* open: from when on one evaluation may probe it; 0: closed */
 };
 
 #define BREAKER_STEP_LIST(X)                                                                                           \
 	X(BREAKER_ASK, "ask")                                                                                          \
-	X(BREAKER_PROBE, "probe")		/* ask, and say so by breaker_after_probe */                           \
+	X(BREAKER_PROBE, "probe") /* ask, and say so by breaker_after_probe */                                         \
 	X(BREAKER_SKIP, "skip")
 
 #define ENUMERATE(name, word) name,
@@ -222,8 +222,8 @@ struct breaker_step {
 /* Whether an evaluation asks the endpoint now. */
 struct breaker_step breaker_next_step(const struct breaker_state *state, int64_t now_ms);
 
-/* What is known after a probe has begun, after the endpoint was reached, and after an evaluation that asked at asked_at_ms
- * could not reach it. */
+/* What is known after a probe has begun, after the endpoint was reached, and after an evaluation that asked at
+ * asked_at_ms could not reach it. */
 struct breaker_state breaker_after_probe(const struct breaker_state *state, int64_t now_ms);
 struct breaker_state breaker_after_reached(int64_t now_ms);
 struct breaker_state breaker_after_failure(const struct breaker_state *state, int64_t asked_at_ms, int64_t now_ms);
@@ -248,14 +248,14 @@ struct judged {
 };
 
 /* The narrowest setting that says something wins: provider, then template, then deployment; all silent: deny. */
-enum enforcement enforcement_effective(enum enforcement provider, enum enforcement template,
-	enum enforcement deployment);
+enum enforcement enforcement_effective(
+	enum enforcement provider, enum enforcement template, enum enforcement deployment);
 
-/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. A missing required one refuses;
- * only when none is missing does an unverifiable one make the whole unverifiable. FAIL_MODE turns an unverifiable reason
- * into fail_open or last_known_good, which warn. Enforcement warn turns blocking into warning; dryrun does neither.
- * Fills *ret_decision, whose findings point to the same requirements. More judged than REQUIREMENTS_MAX is unverifiable
- * without findings. */
+/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. A missing required one
+ * refuses; only when none is missing does an unverifiable one make the whole unverifiable. FAIL_MODE turns an
+ * unverifiable reason into fail_open or last_known_good, which warn. Enforcement warn turns blocking into warning;
+ * dryrun does neither. Fills *ret_decision, whose findings point to the same requirements. More judged than
+ * REQUIREMENTS_MAX is unverifiable without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
 
 /* --- access.c --------------------------------------------------------------------------------------------------- */
@@ -276,7 +276,7 @@ enum role { ROLE_LIST(ENUMERATE) ROLE_COUNT };
 typedef unsigned role_set;
 
 const char *role_word(enum role role);
-enum role role_from_word(const char *word);	/* ROLE_COUNT where no role has the word */
+enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the word */
 
 /* What a caller may be allowed to do. "own" in access_allows says whether the subject is the caller's own user. */
 #define ACTION_LIST(X)                                                                                                 \
@@ -285,17 +285,17 @@ enum role role_from_word(const char *word);	/* ROLE_COUNT where no role has the 
 	X(ACTION_USER_LIST, "user_list")                                                                               \
 	X(ACTION_USER_CHANGE, "user_change")                                                                           \
 	X(ACTION_USER_DELETE, "user_delete")                                                                           \
-	X(ACTION_ROLE_GRANT, "role_grant")		/* any role but member */                                      \
-	X(ACTION_TOKEN_MANAGE, "token_manage")		/* mint, list and delete a user's API tokens */                \
+	X(ACTION_ROLE_GRANT, "role_grant")     /* any role but member */                                               \
+	X(ACTION_TOKEN_MANAGE, "token_manage") /* mint, list and delete a user's API tokens */                         \
 	X(ACTION_TEMPLATE_WRITE, "template_write")                                                                     \
 	X(ACTION_TEMPLATE_READ, "template_read")                                                                       \
 	X(ACTION_WORKSPACE_CREATE, "workspace_create")                                                                 \
 	X(ACTION_WORKSPACE_READ, "workspace_read")                                                                     \
 	X(ACTION_PREFLIGHT, "preflight")                                                                               \
-	X(ACTION_LINK_READ, "link_read")		/* list a user's links, never a token */                       \
+	X(ACTION_LINK_READ, "link_read") /* list a user's links, never a token */                                      \
 	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
 	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
-	X(ACTION_LINK_URL, "link_url")			/* contract section 6: self and control-plane, never admin */  \
+	X(ACTION_LINK_URL, "link_url") /* contract section 6: self and control-plane, never admin */                   \
 	X(ACTION_DECISION_READ, "decision_read")
 
 #define ENUMERATE(name, word) name,
@@ -316,16 +316,16 @@ bool requirements_add(struct requirements *requirements, const char *provider_id
 
 /* --- names.c ---------------------------------------------------------------------------------------------------- */
 
-bool name_is_provider_id(const char *text);	/* [a-z0-9-]{1,64}: contract section 2 */
-bool name_is_workspace(const char *text);	/* [a-z0-9-]{1,32}: contract section 4 */
-bool name_is_user(const char *text);		/* [a-z0-9-]{1,32}, not `me`, not `prebuilds`, not shaped like a UUID */
-bool name_is_template(const char *text);	/* [a-z0-9-]{1,64}, not shaped like a UUID: a path takes either */
-bool name_is_uuid(const char *text);		/* RFC 9562 text form, either case */
-bool name_is_email(const char *text);		/* something@something, no blanks or controls, up to 254 bytes */
-bool name_is_request_id(const char *text);	/* a caller's X-Request-Id that may be echoed: [A-Za-z0-9._:+/=-]{1,128} */
+bool name_is_provider_id(const char *text); /* [a-z0-9-]{1,64}: contract section 2 */
+bool name_is_workspace(const char *text);   /* [a-z0-9-]{1,32}: contract section 4 */
+bool name_is_user(const char *text);        /* [a-z0-9-]{1,32}, not `me`, not `prebuilds`, not shaped like a UUID */
+bool name_is_template(const char *text);    /* [a-z0-9-]{1,64}, not shaped like a UUID: a path takes either */
+bool name_is_uuid(const char *text);        /* RFC 9562 text form, either case */
+bool name_is_email(const char *text);       /* something@something, no blanks or controls, up to 254 bytes */
+bool name_is_request_id(const char *text);  /* a caller's X-Request-Id that may be echoed: [A-Za-z0-9._:+/=-]{1,128} */
 
-/* A path on this host that a browser may be sent to after linking: printable ASCII, starts with a slash, no backslash, no
- * blank, no two slashes in a row before the query; at most REDIRECT_BYTES_MAX. RFC 9700 section 4.11. */
+/* A path on this host that a browser may be sent to after linking: printable ASCII, starts with a slash, no backslash,
+ * no blank, no two slashes in a row before the query; at most REDIRECT_BYTES_MAX. RFC 9700 section 4.11. */
 bool name_is_local_path(const char *text);
 
 /* https anywhere, or http on a loopback host (127.0.0.0/8, [::1], localhost): contract section 2. Printable ASCII, no

@@ -56,7 +56,7 @@ struct violation {
  * secret. The struct is plain memory: copy it, drop it. */
 struct problem {
 	enum problem_kind kind;
-	unsigned retry_after_s;	/* 0: say nothing about when to try again */
+	unsigned retry_after_s; /* 0: say nothing about when to try again */
 	size_t violation_count;
 	char message[256];
 	char detail[512];

@@ -14,7 +14,8 @@ struct arena *arena_new(size_t bytes_max);
 /* Wipes and frees everything; NULL is nothing to do. */
 void arena_free(struct arena *arena);
 
-/* Wipes everything that was handed out and starts again with the first block, which is kept warm for the next request. */
+/* Wipes everything that was handed out and starts again with the first block, which is kept warm for the next request.
+ */
 void arena_reset(struct arena *arena);
 
 /* size zeroed bytes, aligned for any type, never NULL: bytes_max is derived from the bounds of all that may come in
@@ -30,6 +31,6 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);
 
-void arena_release(struct arena **arena);	/* for SCOPED */
+void arena_release(struct arena **arena); /* for SCOPED */
 
 #endif

@@ -58,7 +58,7 @@ bool deadline_passed(struct deadline deadline)
 struct timespec deadline_timespec(struct deadline deadline)
 {
 	return (struct timespec){.tv_sec = (time_t)(deadline.at_us / US_PER_S),
-	        .tv_nsec = (long)(deadline.at_us % US_PER_S * NS_PER_US)};
+		.tv_nsec = (long)(deadline.at_us % US_PER_S * NS_PER_US)};
 }
 
 void condition_init(pthread_cond_t *condition)
@@ -85,7 +85,7 @@ char *clock_rfc3339(struct arena *arena, int64_t at_ms)
 	if (gmtime_r(&seconds, &parts) == NULL)
 		return NULL;
 	return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1,
-	        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (int)ms);
+		parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (int)ms);
 }
 
 /* --- parsing ---------------------------------------------------------------------------------------------------- */
@@ -130,8 +130,8 @@ static bool clock_read_date(const char **text, struct tm *parts)
 	int month;
 
 	if (!clock_read_number(text, 4, 0, 9999, &year) || !clock_read_mark(text, "-") ||
-	        !clock_read_number(text, 2, 1, 12, &month) || !clock_read_mark(text, "-") ||
-	        !clock_read_number(text, 2, 1, clock_days_in_month(year, month), &parts->tm_mday))
+		!clock_read_number(text, 2, 1, 12, &month) || !clock_read_mark(text, "-") ||
+		!clock_read_number(text, 2, 1, clock_days_in_month(year, month), &parts->tm_mday))
 		return false;
 	parts->tm_year = year - 1900;
 	parts->tm_mon = month - 1;
@@ -145,8 +145,8 @@ static bool clock_read_time(const char **text, struct tm *parts, int64_t *ret_ms
 
 	*ret_ms = 0;
 	if (!clock_read_number(text, 2, 0, 23, &parts->tm_hour) || !clock_read_mark(text, ":") ||
-	        !clock_read_number(text, 2, 0, 59, &parts->tm_min) || !clock_read_mark(text, ":") ||
-	        !clock_read_number(text, 2, 0, 60, &parts->tm_sec))
+		!clock_read_number(text, 2, 0, 59, &parts->tm_min) || !clock_read_mark(text, ":") ||
+		!clock_read_number(text, 2, 0, 60, &parts->tm_sec))
 		return false;
 	if (!clock_read_mark(text, "."))
 		return true;
@@ -169,7 +169,7 @@ static bool clock_read_offset(const char **text, int64_t *ret_offset_s)
 	if (clock_read_mark(text, "Zz"))
 		return true;
 	if (!clock_read_mark(text, "+-") || !clock_read_number(text, 2, 0, 23, &hours) || !clock_read_mark(text, ":") ||
-	        !clock_read_number(text, 2, 0, 59, &minutes))
+		!clock_read_number(text, 2, 0, 59, &minutes))
 		return false;
 	*ret_offset_s = (int64_t)sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -182,7 +182,7 @@ bool clock_parse_rfc3339(const char *text, int64_t *ret_at_ms)
 	int64_t ms;
 
 	if (!clock_read_date(&text, &parts) || !clock_read_mark(&text, "Tt ") || !clock_read_time(&text, &parts, &ms) ||
-	        !clock_read_offset(&text, &offset_s) || *text != '\0')
+		!clock_read_offset(&text, &offset_s) || *text != '\0')
 		return false;
 	*ret_at_ms = ((int64_t)timegm(&parts) - offset_s) * MS_PER_S + ms;
 	return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks: the wall clock for what is stored and shown, the monotonic one for budgets and durations. The lease is
- * judged on neither: it uses the database's. */
+/* The two clocks: the wall clock for what is stored and shown, the monotonic one for budgets and durations. The lease
+ * is judged on neither: it uses the database's. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -11,8 +11,8 @@
 
 #include "arena.h"
 
-int64_t clock_now_ms(void);		/* milliseconds since 1970 UTC */
-int64_t clock_monotonic_us(void);	/* microseconds since an arbitrary start */
+int64_t clock_now_ms(void);       /* milliseconds since 1970 UTC */
+int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */
 
 /* A moment by which something must be done, on the monotonic clock. */
 struct deadline {
@@ -21,9 +21,9 @@ struct deadline {
 
 struct deadline deadline_in_ms(int64_t duration_ms);
 struct deadline deadline_earlier(struct deadline left, struct deadline right);
-int64_t deadline_left_ms(struct deadline deadline);	/* 0 when passed */
+int64_t deadline_left_ms(struct deadline deadline); /* 0 when passed */
 bool deadline_passed(struct deadline deadline);
-struct timespec deadline_timespec(struct deadline deadline);	/* for conditions made by condition_init */
+struct timespec deadline_timespec(struct deadline deadline); /* for conditions made by condition_init */
 
 /* A condition variable that waits on the monotonic clock. */
 void condition_init(pthread_cond_t *condition);

@@ -18,12 +18,12 @@
 /* Variables that later parts of this program or its client read: known, but no settings of the service. A name that
  * ends in an underscore stands for all that start so. */
 static const char *const foreign_variables[] = {
-        "GATEHOUSE_URL",
-        "GATEHOUSE_OIDC_",
-        "GATEHOUSE_REFRESH_LEASE",
-        "GATEHOUSE_REFRESH_COOLDOWN",
-        "GATEHOUSE_ADMISSION_OWNER",
-        "GATEHOUSE_ADMISSION_TEMPLATE_VERSION",
+	"GATEHOUSE_URL",
+	"GATEHOUSE_OIDC_",
+	"GATEHOUSE_REFRESH_LEASE",
+	"GATEHOUSE_REFRESH_COOLDOWN",
+	"GATEHOUSE_ADMISSION_OWNER",
+	"GATEHOUSE_ADMISSION_TEMPLATE_VERSION",
 };
 
 void config_complain(struct config_complaints *complaints, const char *place, const char *key, const char *format, ...)
@@ -73,7 +73,7 @@ static char *config_variable_setting(struct arena *arena, const char *entry)
 	char *name;
 
 	if (entry[size] != '=' || strncmp(entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0 ||
-	        strncmp(entry, PROVIDER_VARIABLE, strlen(PROVIDER_VARIABLE)) == 0)
+		strncmp(entry, PROVIDER_VARIABLE, strlen(PROVIDER_VARIABLE)) == 0)
 		return NULL;
 	name = arena_copy_bytes(arena, entry + strlen(VARIABLE_PREFIX), size - strlen(VARIABLE_PREFIX));
 	text_to_lower(name);
@@ -92,7 +92,7 @@ static void config_read_environment(struct loader *loader)
 
 		if (index < settings_count)
 			*(is_file ? &given[index].file : &given[index].value) = (struct setting_value){
-			        .text = *entry + size + 1, .place = arena_copy_bytes(loader->arena, *entry, size)};
+				.text = *entry + size + 1, .place = arena_copy_bytes(loader->arena, *entry, size)};
 	}
 	config_choose(loader, given);
 }
@@ -118,16 +118,16 @@ static void config_warn_of_variable(struct loader *loader, const char *entry)
 	bool is_file = false;
 
 	if (name == NULL || config_variable_is_foreign(entry, size) ||
-	        setting_find(settings, settings_count, name, &is_file) < settings_count)
+		setting_find(settings, settings_count, name, &is_file) < settings_count)
 		return;
 	nearest = setting_nearest(settings, settings_count, name);
 	log_event(LOG_WARN, "this environment variable is unknown and ignored",
-	        log_string("variable", arena_copy_bytes(loader->arena, entry, size)),
-	        log_string("did_you_mean",
-	                nearest == NULL
-	                        ? NULL
-	                        : setting_variable(loader->arena,
-	                                  &settings[setting_find(settings, settings_count, nearest, &is_file)])));
+		log_string("variable", arena_copy_bytes(loader->arena, entry, size)),
+		log_string("did_you_mean",
+			nearest == NULL
+				? NULL
+				: setting_variable(loader->arena,
+					  &settings[setting_find(settings, settings_count, nearest, &is_file)])));
 }
 
 /* --- defaults ----------------------------------------------------------------------------------------------------- */
@@ -155,7 +155,7 @@ static const char *config_default_state_dir(const struct loader *loader)
 	if (home != NULL && *home == '/')
 		return arena_printf(loader->arena, "%s/.local/state/gatehouse", home);
 	config_complain(loader->complaints, "GATEHOUSE_STATE_DIR", "state_dir",
-	        "is not given, and neither XDG_STATE_HOME nor HOME says where it could be; allowed: a path");
+		"is not given, and neither XDG_STATE_HOME nor HOME says where it could be; allowed: a path");
 	return "";
 }
 
@@ -192,16 +192,16 @@ static void config_check_together(struct loader *loader)
 
 	if (has_certificate != has_key)
 		config_complain(loader->complaints,
-		        has_certificate ? "GATEHOUSE_TLS_KEY_FILE" : "GATEHOUSE_TLS_CERT_FILE",
-		        has_certificate ? "tls_key_file" : "tls_cert_file",
-		        "is missing; give both GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE, or neither");
+			has_certificate ? "GATEHOUSE_TLS_KEY_FILE" : "GATEHOUSE_TLS_CERT_FILE",
+			has_certificate ? "tls_key_file" : "tls_cert_file",
+			"is missing; give both GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE, or neither");
 	if (!secret_is_empty(config->pg_connection_url) && secret_is_empty(config->encryption_keys) &&
-	        !config->allow_cleartext_tokens)
+		!config->allow_cleartext_tokens)
 		config_complain(loader->complaints, "GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS",
-		        "external_token_encryption_keys",
-		        "is required with an external database; make a key with `openssl rand -base64 32`, or store "
-		        "tokens "
-		        "in clear with GATEHOUSE_ALLOW_CLEARTEXT_TOKENS=true");
+			"external_token_encryption_keys",
+			"is required with an external database; make a key with `openssl rand -base64 32`, or store "
+			"tokens "
+			"in clear with GATEHOUSE_ALLOW_CLEARTEXT_TOKENS=true");
 }
 
 /* --- loading
@@ -230,7 +230,7 @@ static void config_read_sources(struct loader *loader, int argc, char **argv)
 }
 
 bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
-        struct config_complaints *complaints)
+	struct config_complaints *complaints)
 {
 	struct arena *arena;
 	struct loader loader = {.complaints = complaints, .environment = environment};
@@ -267,15 +267,15 @@ void config_print_options(void)
 		const struct setting *setting = &settings[i];
 
 		(void)printf("  %s%s\n      %s.\n      %s%s (default: %s)\n", setting_flag(arena, setting),
-		        setting->kind == SETTING_BOOL ? "[=BOOL]" : " VALUE", setting->help,
-		        setting_variable(arena, setting), setting_is_secret(setting) ? " or with _FILE behind it" : "",
-		        setting->shown != NULL ? setting->shown : setting->fallback);
+			setting->kind == SETTING_BOOL ? "[=BOOL]" : " VALUE", setting->help,
+			setting_variable(arena, setting), setting_is_secret(setting) ? " or with _FILE behind it" : "",
+			setting->shown != NULL ? setting->shown : setting->fallback);
 	}
 	(void)printf("\nA flag beats its variable, a variable beats the YAML file, the file beats the default. In the "
-	             "file each\n"
-	             "setting has its flag's name with underscores. Secrets are never flags: X can be given as "
-	             "X_FILE.\n"
-	             "Providers are the list `external_auth:` of the file, or " PROVIDER_VARIABLE "<N>_<NAME> with N "
-	             "from 0;\n"
-	             "when there is one such variable, the file's list is not read.\n");
+		     "file each\n"
+		     "setting has its flag's name with underscores. Secrets are never flags: X can be given as "
+		     "X_FILE.\n"
+		     "Providers are the list `external_auth:` of the file, or " PROVIDER_VARIABLE "<N>_<NAME> with N "
+		     "from 0;\n"
+		     "when there is one such variable, the file's list is not read.\n");
 }

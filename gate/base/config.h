@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration: flag over environment over YAML file over default, each setting a row of one table (settings.c) that
- * drives parsing, `--help`, check-config and the README's test. Constant after start. A wrong value is refused with its
- * key, its place and what is allowed. */
+/* The configuration: flag over environment over YAML file over default, each setting a row of one table (settings.c)
+ * that drives parsing, `--help`, check-config and the README's test. Constant after start. A wrong value is refused
+ * with its key, its place and what is allowed. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -17,9 +17,10 @@
 #include "problem.h"
 #include "secret.h"
 
-/* Where a value came from, for messages: "gatehouse.yaml:12", "GATEHOUSE_GATE_TIMEOUT", "--gate-timeout" or "default". */
+/* Where a value came from, for messages: "gatehouse.yaml:12", "GATEHOUSE_GATE_TIMEOUT", "--gate-timeout" or "default".
+ */
 struct setting_value {
-	const char *text;	/* NULL: not given */
+	const char *text; /* NULL: not given */
 	const char *place;
 };
 
@@ -60,8 +61,9 @@ struct setting_value {
 enum provider_field { PROVIDER_FIELD_LIST(ENUMERATE) PROVIDER_FIELD_COUNT };
 #undef ENUMERATE
 
-/* place is where the provider as a whole stands, for what is missing: "gatehouse.yaml:12" or "GATEHOUSE_EXTERNAL_AUTH_0".
- * The text of an empty field is NULL, but for scopes, where an empty text asks for none. */
+/* place is where the provider as a whole stands, for what is missing: "gatehouse.yaml:12" or
+ * "GATEHOUSE_EXTERNAL_AUTH_0". The text of an empty field is NULL, but for scopes, where an empty text asks for none.
+ */
 struct provider_settings {
 	const char *place;
 	struct setting_value fields[PROVIDER_FIELD_COUNT];
@@ -69,17 +71,17 @@ struct provider_settings {
 
 struct config {
 	struct arena *arena;
-	const char *config_file;	/* "" without one */
-	const char *http_address;	/* host:port */
-	const char *admin_address;	/* "" turns it off */
-	const char *access_url;		/* "" until the port is known: then from http_address; no trailing slash */
-	const char *tls_cert_file;	/* "" without TLS */
+	const char *config_file;   /* "" without one */
+	const char *http_address;  /* host:port */
+	const char *admin_address; /* "" turns it off */
+	const char *access_url;    /* "" until the port is known: then from http_address; no trailing slash */
+	const char *tls_cert_file; /* "" without TLS */
 	const char *tls_key_file;
-	struct secret pg_connection_url;	/* empty: embedded (it may hold a password) */
-	bool pg_prepare;		/* GATEHOUSE_PG_PREPARE: on */
-	int64_t pg_connections;		/* GATEHOUSE_PG_CONNECTIONS: twice the cores, at least 4 */
+	struct secret pg_connection_url; /* empty: embedded (it may hold a password) */
+	bool pg_prepare;                 /* GATEHOUSE_PG_PREPARE: on */
+	int64_t pg_connections;          /* GATEHOUSE_PG_CONNECTIONS: twice the cores, at least 4 */
 	const char *state_dir;
-	struct secret encryption_keys;	/* comma list; empty: not given */
+	struct secret encryption_keys; /* comma list; empty: not given */
 	bool allow_cleartext_tokens;
 	struct secret bootstrap_admin_token;
 	enum log_level log_level;
@@ -98,17 +100,17 @@ struct config {
 #define CONFIG_COMPLAINTS_MAX 32
 struct config_complaints {
 	size_t count;
-	char lines[CONFIG_COMPLAINTS_MAX][512];	/* "<place>: <key>: <what is wrong>; <what is allowed>" */
+	char lines[CONFIG_COMPLAINTS_MAX][512]; /* "<place>: <key>: <what is wrong>; <what is allowed>" */
 };
 
 void config_complain(struct config_complaints *complaints, const char *place, const char *key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Reads flags (argv from its first option on), environment (`NAME=value`, NULL at the end), file. With --help (or -h) among
- * the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected; false
- * when there is any, and *ret_config is then good for nothing but checking its providers too, so that an operator hears
- * everything at once. When all is well it sets up the log as configured and warns there of GATEHOUSE_ variables nobody
- * knows. The caller owns *ret_config either way. An empty value is none given, but for admin_address. */
+/* Reads flags (argv from its first option on), environment (`NAME=value`, NULL at the end), file. With --help (or -h)
+ * among the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected;
+ * false when there is any, and *ret_config is then good for nothing but checking its providers too, so that an operator
+ * hears everything at once. When all is well it sets up the log as configured and warns there of GATEHOUSE_ variables
+ * nobody knows. The caller owns *ret_config either way. An empty value is none given, but for admin_address. */
 MUST_CHECK bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
 	struct config_complaints *complaints);
 void config_free(struct config *config);
@@ -124,7 +126,8 @@ bool config_parse_bool(const char *text, bool *ret_bool);
 /* A duration as config_parse_duration reads it, in its largest whole unit: "10s", "1500ms". */
 char *config_print_duration(struct arena *arena, int64_t duration_ms);
 
-/* A value in quotes as a complaint may show it: cut, without control characters, [secret] where it may hold a password. */
+/* A value in quotes as a complaint may show it: cut, without control characters, [secret] where it may hold a password.
+ */
 char *config_show(struct arena *arena, const char *value);
 
 #endif

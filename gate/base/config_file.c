@@ -21,14 +21,14 @@ static const char *config_file_error(int error)
 }
 
 char *config_read_file(
-        struct loader *loader, struct setting_value path, const char *key, size_t bytes_max, size_t *ret_size)
+	struct loader *loader, struct setting_value path, const char *key, size_t bytes_max, size_t *ret_size)
 {
 	SCOPED(config_file_release) FILE *file = fopen(path.text, "re");
 	char *bytes;
 
 	if (file == NULL) {
 		config_complain(
-		        loader->complaints, path.place, key, "cannot read %s: %s", path.text, config_file_error(errno));
+			loader->complaints, path.place, key, "cannot read %s: %s", path.text, config_file_error(errno));
 		return NULL;
 	}
 	/* Unbuffered, so that no copy of a secret stays behind in stdio's memory. */
@@ -37,12 +37,12 @@ char *config_read_file(
 	*ret_size = fread(bytes, 1, bytes_max + 1, file);
 	if (ferror(file) != 0) {
 		config_complain(
-		        loader->complaints, path.place, key, "cannot read %s: %s", path.text, config_file_error(errno));
+			loader->complaints, path.place, key, "cannot read %s: %s", path.text, config_file_error(errno));
 		return NULL;
 	}
 	if (*ret_size > bytes_max) {
 		config_complain(loader->complaints, path.place, key, "%s is too large; at most %zu bytes are read",
-		        path.text, bytes_max);
+			path.text, bytes_max);
 		return NULL;
 	}
 	return bytes;
@@ -78,7 +78,7 @@ struct setting_value given_value(struct loader *loader, const struct given *give
 	if (given->value.text == NULL || *given->value.text == '\0')
 		return config_read_secret(loader, given->file, key);
 	config_complain(loader->complaints, given->file.place, key, "is also given by %s; give one of the two",
-	        given->value.place);
+		given->value.place);
 	return (struct setting_value){0};
 }
 
@@ -90,10 +90,10 @@ static void config_complain_unknown_key(struct loader *loader, const struct yaml
 
 	if (nearest != NULL)
 		config_complain(
-		        loader->complaints, member->place, member->key, "is unknown; did you mean %s?", nearest);
+			loader->complaints, member->place, member->key, "is unknown; did you mean %s?", nearest);
 	else
 		config_complain(loader->complaints, member->place, member->key,
-		        "is unknown; `gatehouse serve --help` lists all");
+			"is unknown; `gatehouse serve --help` lists all");
 }
 
 static void config_read_member(struct loader *loader, const struct yaml_value *member, struct given given[SETTINGS_MAX])
@@ -106,12 +106,12 @@ static void config_read_member(struct loader *loader, const struct yaml_value *m
 		config_read_provider_list(loader, member);
 	else if (strcmp(member->key, "config") == 0)
 		config_complain(
-		        loader->complaints, member->place, member->key, "names this file and cannot stand in it");
+			loader->complaints, member->place, member->key, "names this file and cannot stand in it");
 	else if (index == settings_count)
 		config_complain_unknown_key(loader, member);
 	else if (member->shape != YAML_SHAPE_TEXT)
 		config_complain(
-		        loader->complaints, member->place, member->key, "is no text; write `%s: value`", member->key);
+			loader->complaints, member->place, member->key, "is no text; write `%s: value`", member->key);
 	else if (is_file)
 		given[index].file = value;
 	else
@@ -126,7 +126,7 @@ void config_read_yaml(struct loader *loader, struct setting_value path)
 	char *bytes = config_read_file(loader, path, "config", CONFIG_FILE_BYTES_MAX, &size);
 
 	if (bytes == NULL || !yaml_read(loader->arena, bytes, size, path.text, &root, loader->complaints) ||
-	        root == NULL)
+		root == NULL)
 		return;
 	for (const struct yaml_value *member = root->first; member != NULL; member = member->next)
 		config_read_member(loader, member, given);

@@ -26,12 +26,12 @@ static void flag_complain_unknown(struct loader *loader, const char *flag, const
 		return;
 	}
 	config_complain(loader->complaints, flag, "flag", "is unknown; did you mean %s?",
-	        setting_flag(loader->arena, &settings[setting_find(settings, settings_count, nearest, &is_file)]));
+		setting_flag(loader->arena, &settings[setting_find(settings, settings_count, nearest, &is_file)]));
 }
 
 /* One flag with the argument behind it (NULL at the end). Says whether that was its value. */
 static bool flag_read(
-        struct loader *loader, const char *argument, const char *following, struct given given[SETTINGS_MAX])
+	struct loader *loader, const char *argument, const char *following, struct given given[SETTINGS_MAX])
 {
 	char *flag = arena_copy_bytes(loader->arena, argument, strcspn(argument, "="));
 	char *name = flag_name(loader->arena, argument);
@@ -54,9 +54,9 @@ static bool flag_read(
 		config_complain(loader->complaints, flag, settings[index].name, "has no value; write %s=value", flag);
 	else if (setting_is_secret(&settings[index]) && !is_file)
 		config_complain(loader->complaints, flag, settings[index].name,
-		        "is a secret, and everybody on this host sees arguments; use %s or the variable %s",
-		        setting_flag(loader->arena, &settings[index]),
-		        setting_variable(loader->arena, &settings[index]));
+			"is a secret, and everybody on this host sees arguments; use %s or the variable %s",
+			setting_flag(loader->arena, &settings[index]),
+			setting_variable(loader->arena, &settings[index]));
 	else if (target->text != NULL)
 		config_complain(loader->complaints, flag, settings[index].name, "is given twice; give it once");
 	else
@@ -76,7 +76,7 @@ void config_read_flags(struct loader *loader, int argc, char **argv)
 			next += flag_read(loader, argument, next < argc ? argv[next] : NULL, given);
 		else
 			config_complain(loader->complaints, config_show(loader->arena, argument), "argument",
-			        "is unexpected; options start with -- and --help lists them");
+				"is unexpected; options start with -- and --help lists them");
 	}
 	config_choose(loader, given);
 }

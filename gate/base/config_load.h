@@ -43,7 +43,7 @@ void config_read_provider_list(struct loader *loader, const struct yaml_value *l
 
 /* Reads a whole file of at most bytes_max; NULL with a complaint where that fails. */
 char *config_read_file(
-        struct loader *loader, struct setting_value path, const char *key, size_t bytes_max, size_t *ret_size);
+	struct loader *loader, struct setting_value path, const char *key, size_t bytes_max, size_t *ret_size);
 
 /* The file that the setting `config` names. */
 void config_read_yaml(struct loader *loader, struct setting_value path);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "config_load.h"
-#include "text.h"
 #include "must_check.h"
+#include "text.h"
 #include "yaml.h"
 
 /* Empty is not given, but for scopes: "none of the preset's". */
@@ -18,12 +18,12 @@ static struct setting_value provider_field_value(enum provider_field field, stru
 }
 
 static void provider_fill(struct loader *loader, struct provider_settings *provider, const char *place,
-        const struct given given[PROVIDER_FIELD_COUNT])
+	const struct given given[PROVIDER_FIELD_COUNT])
 {
 	provider->place = place;
 	for (size_t i = 0; i < PROVIDER_FIELD_COUNT; i++)
 		provider->fields[i] = provider_field_value(
-		        (enum provider_field)i, given_value(loader, &given[i], provider_fields[i].name));
+			(enum provider_field)i, given_value(loader, &given[i], provider_fields[i].name));
 }
 
 static void provider_complain_unknown(struct loader *loader, const char *place, const char *name, bool upper)
@@ -74,7 +74,7 @@ static void provider_variable_read(struct loader *loader, const char *entry, str
 
 	if (!provider_variable_parse(loader->arena, entry + strlen(PROVIDER_VARIABLE), &number, &name)) {
 		config_complain(loader->complaints, variable, "external_auth",
-		        "is unknown; write " PROVIDER_VARIABLE "<N>_<NAME> with N from 0 on");
+			"is unknown; write " PROVIDER_VARIABLE "<N>_<NAME> with N from 0 on");
 		return;
 	}
 	field = setting_find(provider_fields, PROVIDER_FIELD_COUNT, name, &is_file);
@@ -84,13 +84,13 @@ static void provider_variable_read(struct loader *loader, const char *entry, str
 	}
 	if (number >= PROVIDERS_MAX) {
 		config_complain(loader->complaints, variable, "external_auth",
-		        "has too high a number; allowed: 0 to %d", PROVIDERS_MAX - 1);
+			"has too high a number; allowed: 0 to %d", PROVIDERS_MAX - 1);
 		return;
 	}
 	if (rows->rows[number] == NULL)
 		rows->rows[number] = arena_alloc(loader->arena, PROVIDER_FIELD_COUNT * sizeof(struct given));
 	*(is_file ? &rows->rows[number][field].file : &rows->rows[number][field].value) =
-	        (struct setting_value){.text = text, .place = variable};
+		(struct setting_value){.text = text, .place = variable};
 }
 
 void config_read_provider_variables(struct loader *loader)
@@ -109,7 +109,7 @@ void config_read_provider_variables(struct loader *loader)
 
 		if (rows.rows[i] == NULL)
 			config_complain(loader->complaints, place, "external_auth",
-			        "is missing; numbers go from 0 on without holes, and %zu is given", end - 1);
+				"is missing; numbers go from 0 on without holes, and %zu is given", end - 1);
 		else
 			provider_fill(loader, &config->providers[config->provider_count++], place, rows.rows[i]);
 	}
@@ -118,7 +118,7 @@ void config_read_provider_variables(struct loader *loader)
 /* --- the file ---------------------------------------------------------------------------------------------------- */
 
 static void provider_member_read(
-        struct loader *loader, const struct yaml_value *member, struct given given[PROVIDER_FIELD_COUNT])
+	struct loader *loader, const struct yaml_value *member, struct given given[PROVIDER_FIELD_COUNT])
 {
 	bool is_file = false;
 	size_t field = setting_find(provider_fields, PROVIDER_FIELD_COUNT, member->key, &is_file);
@@ -127,13 +127,13 @@ static void provider_member_read(
 		provider_complain_unknown(loader, member->place, member->key, false);
 	else if (member->shape != YAML_SHAPE_TEXT)
 		config_complain(loader->complaints, member->place, member->key, "is no text; write `%s: value`%s",
-		        member->key,
-		        field == PROVIDER_FIELD_SCOPES || field == PROVIDER_FIELD_EXTRA_TOKEN_KEYS ? " with blanks "
-		                                                                                     "between several"
-		                                                                                   : "");
+			member->key,
+			field == PROVIDER_FIELD_SCOPES || field == PROVIDER_FIELD_EXTRA_TOKEN_KEYS ? " with blanks "
+												     "between several"
+												   : "");
 	else
 		*(is_file ? &given[field].file : &given[field].value) =
-		        (struct setting_value){.text = member->text, .place = member->place};
+			(struct setting_value){.text = member->text, .place = member->place};
 }
 
 void config_read_provider_list(struct loader *loader, const struct yaml_value *list)
@@ -144,7 +144,7 @@ void config_read_provider_list(struct loader *loader, const struct yaml_value *l
 		return;
 	if (list->shape != YAML_SHAPE_LIST && (list->shape != YAML_SHAPE_TEXT || *list->text != '\0')) {
 		config_complain(
-		        loader->complaints, list->place, list->key, "is no list; start each provider with `- id: …`");
+			loader->complaints, list->place, list->key, "is no list; start each provider with `- id: …`");
 		return;
 	}
 	for (const struct yaml_value *item = list->first; item != NULL; item = item->next) {
@@ -152,12 +152,12 @@ void config_read_provider_list(struct loader *loader, const struct yaml_value *l
 
 		if (config->provider_count >= PROVIDERS_MAX) {
 			config_complain(loader->complaints, item->place, list->key,
-			        "is one provider too many; allowed: %d", PROVIDERS_MAX);
+				"is one provider too many; allowed: %d", PROVIDERS_MAX);
 			return;
 		}
 		if (item->shape != YAML_SHAPE_MAP) {
 			config_complain(
-			        loader->complaints, item->place, list->key, "has an entry that is no map of fields");
+				loader->complaints, item->place, list->key, "has an entry that is no map of fields");
 			continue;
 		}
 		for (const struct yaml_value *member = item->first; member != NULL; member = member->next)

@@ -55,7 +55,7 @@ static bool form_name_is(struct arena *arena, const char *piece, size_t size, co
 
 /* How often the parameter is given, and where the last of its values, still encoded, lies. */
 static size_t form_find(
-        struct arena *arena, const char *form, const char *name, const char **ret_found, size_t *ret_size)
+	struct arena *arena, const char *form, const char *name, const char **ret_found, size_t *ret_size)
 {
 	size_t count = 0;
 

@@ -264,7 +264,7 @@ bool json_integer(const struct json *value, int64_t *ret_integer)
 /* --- fields ----------------------------------------------------------------------------------------------------- */
 
 static bool json_read_string(
-        const struct json *value, const struct json_field *field, struct arena *arena, struct problem *problem)
+	const struct json *value, const struct json_field *field, struct arena *arena, struct problem *problem)
 {
 	const char *text = json_string(value);
 
@@ -285,13 +285,13 @@ static bool json_read_integer(const struct json *value, const struct json_field 
 		return problem_add_violation(problem, field->name, "must be a whole number");
 	if (bounded && (integer < field->min || integer > field->max))
 		return problem_add_violation(problem, field->name, "must be a whole number from %lld to %lld",
-		        (long long)field->min, (long long)field->max);
+			(long long)field->min, (long long)field->max);
 	*(int64_t *)field->target = integer;
 	return true;
 }
 
 static bool json_read_value(
-        const struct json *value, const struct json_field *field, struct arena *arena, struct problem *problem)
+	const struct json *value, const struct json_field *field, struct arena *arena, struct problem *problem)
 {
 	switch (field->type) {
 	case JSON_STRING:
@@ -331,7 +331,7 @@ static bool json_has_other_case(const struct json *object, const char *name)
 }
 
 static bool json_read_field(
-        const struct json *object, const struct json_field *field, struct arena *arena, struct problem *problem)
+	const struct json *object, const struct json_field *field, struct arena *arena, struct problem *problem)
 {
 	const struct json *value = json_member(object, field->name);
 
@@ -347,7 +347,7 @@ static bool json_read_field(
 }
 
 bool json_read_fields(const struct json *value, const struct json_field *fields, size_t field_count,
-        struct arena *arena, struct problem *problem)
+	struct arena *arena, struct problem *problem)
 {
 	bool good = true;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON behind a fence: what cJSON would let through (repeated and other-case keys, \u0000, bad UTF-8, a BOM, raw controls,
- * leading zeros, deep nesting, 1e400, integers beyond 2^53, text after the end) is refused here. The only file that knows
- * cJSON is json.c. A `struct json` is one value of a tree; the root owns the tree. */
+/* JSON behind a fence: what cJSON would let through (repeated and other-case keys, \u0000, bad UTF-8, a BOM, raw
+ * controls, leading zeros, deep nesting, 1e400, integers beyond 2^53, text after the end) is refused here. The only
+ * file that knows cJSON is json.c. A `struct json` is one value of a tree; the root owns the tree. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -26,16 +26,16 @@ void json_release(struct json **root);
 
 enum json_type { JSON_STRING, JSON_BOOL, JSON_INTEGER, JSON_OBJECT, JSON_ARRAY, JSON_ANY };
 
-/* One field of an object and where it goes. target is `const char **` (copied into the arena), `bool *`, `int64_t *`, or
- * `const struct json **` (points into the tree). Absent or null leaves the target as it is, and is a violation only when
- * required. present, unless NULL, is set when the member is there (also with null: PATCH tells them apart). */
+/* One field of an object and where it goes. target is `const char **` (copied into the arena), `bool *`, `int64_t *`,
+ * or `const struct json **` (points into the tree). Absent or null leaves the target as it is, and is a violation only
+ * when required. present, unless NULL, is set when the member is there (also with null: PATCH tells them apart). */
 struct json_field {
 	const char *name;
 	enum json_type type;
 	void *target;
 	bool required;
-	size_t bytes_max;	/* strings: longest lawful, in bytes */
-	int64_t min, max;	/* integers: lawful range, both 0 for any */
+	size_t bytes_max; /* strings: longest lawful, in bytes */
+	int64_t min, max; /* integers: lawful range, both 0 for any */
 	bool *present;
 };
 
@@ -46,14 +46,14 @@ MUST_CHECK bool json_read_fields(const struct json *value, const struct json_fie
 
 bool json_is(const struct json *value, enum json_type type);
 bool json_is_null(const struct json *value);
-size_t json_count(const struct json *array);			/* 0 for what is no array */
-const struct json *json_first(const struct json *container);	/* first element or member; NULL at the end */
+size_t json_count(const struct json *array);                 /* 0 for what is no array */
+const struct json *json_first(const struct json *container); /* first element or member; NULL at the end */
 const struct json *json_next(const struct json *value);
-const struct json *json_member(const struct json *object, const char *name);	/* NULL: absent, or no object */
+const struct json *json_member(const struct json *object, const char *name); /* NULL: absent, or no object */
 const char *json_key(const struct json *member);
-const char *json_string(const struct json *value);		/* NULL for what is no string; lives with the tree */
+const char *json_string(const struct json *value); /* NULL for what is no string; lives with the tree */
 bool json_bool(const struct json *value, bool fallback);
-bool json_integer(const struct json *value, int64_t *ret_integer);	/* false: no integer, or 2^53 and more */
+bool json_integer(const struct json *value, int64_t *ret_integer); /* false: no integer, or 2^53 and more */
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 

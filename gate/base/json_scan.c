@@ -99,7 +99,7 @@ static bool scan_escape(struct scan *scan)
 		return true;
 	}
 	if (unit > 0xdbff || scan_peek(scan, 6) != '\\' || scan_peek(scan, 7) != 'u' || scan_hex4(scan, 8) < 0xdc00 ||
-	        scan_hex4(scan, 8) > 0xdfff)
+		scan_hex4(scan, 8) > 0xdfff)
 		return scan_fail(scan, "half of a surrogate pair");
 	scan->at += 12;
 	return true;
@@ -258,7 +258,7 @@ static bool scan_more(struct scan *scan)
 		return scan_close(scan);
 	if (c != ',')
 		return scan_fail(scan,
-		        in_object ? "neither a comma nor the object's end" : "neither a comma nor the array's end");
+			in_object ? "neither a comma nor the object's end" : "neither a comma nor the array's end");
 	scan->at++;
 	scan->expected = in_object ? EXPECT_KEY : EXPECT_VALUE;
 	return true;

@@ -45,14 +45,14 @@ static _Atomic int log_level_set = LOG_INFO;
 static _Atomic int log_format_set = LOG_JSON;
 
 static const char *const level_words[] = {
-        [LOG_DEBUG] = "debug",
-        [LOG_INFO] = "info",
-        [LOG_WARN] = "warn",
-        [LOG_ERROR] = "error",
+	[LOG_DEBUG] = "debug",
+	[LOG_INFO] = "info",
+	[LOG_WARN] = "warn",
+	[LOG_ERROR] = "error",
 };
 
-/* O_NONBLOCK belongs to the open file description, which others share with us (a shell, a parent): a pipe is opened anew,
- * so that only our writes do not block. Where that is refused the pipe is used as it is. */
+/* O_NONBLOCK belongs to the open file description, which others share with us (a shell, a parent): a pipe is opened
+ * anew, so that only our writes do not block. Where that is refused the pipe is used as it is. */
 static void stream_open(void)
 {
 	struct stat status;
@@ -223,7 +223,7 @@ static void line_put_value(struct line *line, const struct log_pair *pair, bool 
 		return;
 	case LOG_MILLISECONDS:
 		line_putf(line, "%s%lld.%03lld", us < 0 ? "-" : "", (long long)(us < 0 ? -(us / 1000) : us / 1000),
-		        (long long)(us < 0 ? -(us % 1000) : us % 1000));
+			(long long)(us < 0 ? -(us % 1000) : us % 1000));
 		return;
 	}
 }

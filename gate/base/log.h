@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line an event on stderr, JSON or text. Each line is written with one write(2), so lines of many threads do not mix.
- * A value with control characters is escaped: nobody can forge a line. */
+/* One line an event on stderr, JSON or text. Each line is written with one write(2), so lines of many threads do not
+ * mix. A value with control characters is escaped: nobody can forge a line. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -16,14 +16,14 @@ struct log_pair {
 	const char *name;
 	enum { LOG_STRING, LOG_NUMBER, LOG_MILLISECONDS } kind;
 	const char *string;
-	int64_t number;	/* LOG_MILLISECONDS: microseconds, shown as milliseconds with three digits */
+	int64_t number; /* LOG_MILLISECONDS: microseconds, shown as milliseconds with three digits */
 };
 
 /* Before threads start; the default is LOG_INFO, LOG_JSON. */
 void log_setup(enum log_level level, enum log_format format);
 bool log_enabled(enum log_level level);
 
-struct log_pair log_string(const char *name, const char *value);	/* a NULL value leaves the pair out */
+struct log_pair log_string(const char *name, const char *value); /* a NULL value leaves the pair out */
 struct log_pair log_number(const char *name, int64_t value);
 struct log_pair log_duration(const char *name, int64_t duration_us);
 

@@ -39,20 +39,20 @@ static const struct {
 	int64_t us;
 	const char *word;
 } buckets[] = {
-        {1000, "0.001"},
-        {2500, "0.0025"},
-        {5000, "0.005"},
-        {10000, "0.01"},
-        {25000, "0.025"},
-        {50000, "0.05"},
-        {100000, "0.1"},
-        {250000, "0.25"},
-        {500000, "0.5"},
-        {1000000, "1"},
-        {2500000, "2.5"},
-        {5000000, "5"},
-        {10000000, "10"},
-        {30000000, "30"},
+	{1000, "0.001"},
+	{2500, "0.0025"},
+	{5000, "0.005"},
+	{10000, "0.01"},
+	{25000, "0.025"},
+	{50000, "0.05"},
+	{100000, "0.1"},
+	{250000, "0.25"},
+	{500000, "0.5"},
+	{1000000, "1"},
+	{2500000, "2.5"},
+	{5000000, "5"},
+	{10000000, "10"},
+	{30000000, "30"},
 };
 
 #define BUCKETS COUNT_OF(buckets)
@@ -99,7 +99,7 @@ static bool series_is(const struct series *series, uint32_t hash, const struct m
 
 /* The series, or NULL with the slot where it belongs. The table is never full, so that the walk ends. */
 static struct series *metrics_look_up(
-        struct metric_table *table, uint32_t hash, const struct metric_labels *labels, size_t *ret_slot)
+	struct metric_table *table, uint32_t hash, const struct metric_labels *labels, size_t *ret_slot)
 {
 	for (size_t slot = hash & (SLOTS - 1);; slot = (slot + 1) & (SLOTS - 1)) {
 		struct series *series = atomic_load_explicit(&table->slots[slot], memory_order_acquire);
@@ -206,7 +206,7 @@ static void metrics_write_label(struct text *text, const char *name, size_t name
 
 /* name{labels} with one more label behind, unless extra is NULL; then a blank. */
 static void metrics_write_head(struct text *text, const struct metric_fact *fact, const struct series *series,
-        const char *suffix, const char *le)
+	const char *suffix, const char *le)
 {
 	const char *label = fact->labels;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters, gauges and histograms in the Prometheus text format (version 0.0.4). Debian has no C client library, so the
- * exposition is written here; the metrics are a closed list in metrics.c, and their labels are words of closed lists and
- * configured provider ids: nothing a caller sends becomes a label. */
+ * exposition is written here; the metrics are a closed list in metrics.c, and their labels are words of closed lists
+ * and configured provider ids: nothing a caller sends becomes a label. */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 
@@ -22,8 +22,8 @@
 	X(METRIC_EVALUATION_DURATION, "gatehouse_evaluation_duration_seconds", HISTOGRAM, "Time to judge", "moment")   \
 	X(METRIC_PROVIDER_REQUESTS, "gatehouse_provider_requests_total", COUNTER, "Requests to providers",             \
 		"provider purpose result")                                                                             \
-	X(METRIC_PROVIDER_DURATION, "gatehouse_provider_request_duration_seconds", HISTOGRAM,                          \
-		"Time a provider took", "provider purpose")                                                            \
+	X(METRIC_PROVIDER_DURATION, "gatehouse_provider_request_duration_seconds", HISTOGRAM, "Time a provider took",  \
+		"provider purpose")                                                                                    \
 	X(METRIC_PROVIDER_IN_FLIGHT, "gatehouse_provider_requests_in_flight", GAUGE, "Requests at providers",          \
 		"provider")                                                                                            \
 	X(METRIC_VERDICT_CACHE_HITS, "gatehouse_verdict_cache_hits_total", COUNTER,                                    \
@@ -39,7 +39,8 @@
 	X(METRIC_FLIGHTS, "gatehouse_refreshes_in_flight", GAUGE, "Refreshes under way", "")                           \
 	X(METRIC_LINKS_WRITTEN, "gatehouse_links_written_total", COUNTER, "Links saved or removed", "provider how")    \
 	X(METRIC_DATABASE_QUERIES, "gatehouse_database_queries_total", COUNTER, "Statements", "result")                \
-	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took", "")\
+	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took",   \
+		"")                                                                                                    \
 	X(METRIC_DATABASE_CONNECTIONS, "gatehouse_database_connections", GAUGE, "Open connections", "")                \
 	X(METRIC_DATABASE_WAIT, "gatehouse_database_connection_wait_seconds", HISTOGRAM, "Wait for a connection", "")  \
 	X(METRIC_LOG_DROPPED, "gatehouse_log_lines_dropped_total", COUNTER,                                            \
@@ -57,9 +58,9 @@ struct metric_labels {
 	const char *value[3];
 };
 
-void metrics_add(enum metric metric, struct metric_labels labels, int64_t amount);	/* counters and gauges */
-void metrics_observe_us(enum metric metric, struct metric_labels labels, int64_t duration_us);	/* histograms */
-void metrics_set(enum metric metric, struct metric_labels labels, int64_t value);	/* gauges */
+void metrics_add(enum metric metric, struct metric_labels labels, int64_t amount);             /* counters and gauges */
+void metrics_observe_us(enum metric metric, struct metric_labels labels, int64_t duration_us); /* histograms */
+void metrics_set(enum metric metric, struct metric_labels labels, int64_t value);              /* gauges */
 
 /* The whole exposition, plus process_* metrics. */
 void metrics_write(struct text *text);

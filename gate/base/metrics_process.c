@@ -71,10 +71,10 @@ static void metrics_process_write_stat(struct text *text)
 		return;
 	after_name += 1 + strspn(after_name + 1, " ");
 	metrics_process_gauge(text, "process_cpu_seconds_total", "counter", "Processor time used",
-	        (double)(proc_word(after_name, 11) + proc_word(after_name, 12)) / ticks_per_second);
+		(double)(proc_word(after_name, 11) + proc_word(after_name, 12)) / ticks_per_second);
 	if (boot > 0)
 		metrics_process_gauge(text, "process_start_time_seconds", "gauge", "Start, seconds since 1970",
-		        (double)boot + (double)proc_word(after_name, 19) / ticks_per_second);
+			(double)boot + (double)proc_word(after_name, 19) / ticks_per_second);
 }
 
 static void metrics_process_write_files(struct text *text)
@@ -97,7 +97,7 @@ void metrics_process_write(struct text *text)
 
 	if (proc_read("/proc/self/statm", content))
 		metrics_process_gauge(text, "process_resident_memory_bytes", "gauge", "Resident memory",
-		        (double)proc_word(content, 1) * (double)sysconf(_SC_PAGESIZE));
+			(double)proc_word(content, 1) * (double)sysconf(_SC_PAGESIZE));
 	metrics_process_write_stat(text);
 	metrics_process_write_files(text);
 }

@@ -41,7 +41,7 @@ static void problem_drop_cut_character(char *text)
 }
 
 static void problem_format(char *target, size_t capacity, const char *format, va_list arguments)
-        __attribute__((format(printf, 3, 0)));
+	__attribute__((format(printf, 3, 0)));
 
 static void problem_format(char *target, size_t capacity, const char *format, va_list arguments)
 {

@@ -122,7 +122,7 @@ static uint64_t uuid_next_moment(void)
 	do
 		chosen = moment > before ? moment : before + 1;
 	while (!atomic_compare_exchange_weak_explicit(
-	        &last, &before, chosen, memory_order_relaxed, memory_order_relaxed));
+		&last, &before, chosen, memory_order_relaxed, memory_order_relaxed));
 	return chosen;
 }
 
@@ -259,7 +259,7 @@ static EVP_CIPHER_CTX *aes_context(const uint8_t *key, const uint8_t *nonce, con
 
 	(void)pthread_once(&algorithms_once, algorithms_fetch);
 	if (context == NULL || EVP_CipherInit_ex2(context, algorithm_aes, key, nonce, sealing, NULL) != 1 ||
-	        EVP_CipherUpdate(context, NULL, &added, (const unsigned char *)place, (int)strlen(place)) != 1)
+		EVP_CipherUpdate(context, NULL, &added, (const unsigned char *)place, (int)strlen(place)) != 1)
 		secret_die("libcrypto does not start AES-256-GCM");
 	return context;
 }
@@ -267,7 +267,7 @@ static EVP_CIPHER_CTX *aes_context(const uint8_t *key, const uint8_t *nonce, con
 struct sealed aes_seal(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct secret plain, const char *place)
 {
 	struct sealed sealed = {.bytes = arena_alloc(arena, plain.size + SEAL_OVERHEAD_BYTES),
-	        .size = plain.size + SEAL_OVERHEAD_BYTES};
+		.size = plain.size + SEAL_OVERHEAD_BYTES};
 	uint8_t *body = sealed.bytes + NONCE_BYTES;
 	int written = 0;
 	int last = 0;
@@ -276,15 +276,15 @@ struct sealed aes_seal(struct arena *arena, const uint8_t key[AES_KEY_BYTES], st
 	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, true);
 
 	if ((plain.size > 0 && EVP_CipherUpdate(context, body, &written, (const unsigned char *)plain.text,
-	                               (int)plain.size) != 1) ||
-	        EVP_CipherFinal_ex(context, body + written, &last) != 1 ||
-	        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, body + plain.size) != 1)
+				       (int)plain.size) != 1) ||
+		EVP_CipherFinal_ex(context, body + written, &last) != 1 ||
+		EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, body + plain.size) != 1)
 		secret_die("libcrypto does not seal");
 	return sealed;
 }
 
 bool aes_open(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct sealed sealed, const char *place,
-        struct secret *ret_plain)
+	struct secret *ret_plain)
 {
 	size_t size;
 	uint8_t tag[TAG_BYTES];
@@ -300,8 +300,8 @@ bool aes_open(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct seal
 	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, false);
 
 	if ((size > 0 && EVP_CipherUpdate(context, plain, &written, sealed.bytes + NONCE_BYTES, (int)size) != 1) ||
-	        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||
-	        EVP_CipherFinal_ex(context, plain + written, &last) != 1) {
+		EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||
+		EVP_CipherFinal_ex(context, plain + written, &last) != 1) {
 		explicit_bzero(plain, size);
 		return false;
 	}

@@ -24,7 +24,7 @@ struct secret {
 
 struct secret secret_copy(struct arena *arena, const char *text, size_t size);
 bool secret_is_empty(struct secret secret);
-bool secret_equals(struct secret left, struct secret right);	/* constant time for equal sizes */
+bool secret_equals(struct secret left, struct secret right); /* constant time for equal sizes */
 
 /* SECRET_RANDOM_BYTES from the kernel, base64url without padding (43 characters), after prefix. */
 struct secret secret_random(struct arena *arena, const char *prefix);
@@ -48,9 +48,9 @@ char *base64_encode(struct arena *arena, const void *bytes, size_t size);
 /* Standard alphabet, padding optional. false where it is not base64. */
 MUST_CHECK bool base64_decode(struct arena *arena, const char *text, uint8_t **ret_bytes, size_t *ret_size);
 
-/* AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front and the 128-bit tag behind. The additional data binds
- * the value to its place. Sealing ends the process where libcrypto fails; opening returns false for a wrong key, place or
- * altered bytes. */
+/* AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front and the 128-bit tag behind. The additional data
+ * binds the value to its place. Sealing ends the process where libcrypto fails; opening returns false for a wrong key,
+ * place or altered bytes. */
 #define AES_KEY_BYTES 32
 #define SEAL_OVERHEAD_BYTES 28
 struct sealed {

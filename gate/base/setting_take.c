@@ -25,7 +25,7 @@ static const struct {
 } units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 static const char *const log_level_words[] = {
-        [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
+	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
 static const char *const log_format_words[] = {[LOG_JSON] = "json", [LOG_TEXT] = "text"};
 
 /* --- parsers shared with providers ------------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static bool access_url_is_lawful(const char *text)
 		size_t digits = authority_size - (size_t)(colon + 1 - authority);
 
 		if (digits == 0 || digits > 5 || strspn(colon + 1, "0123456789") < digits ||
-		        strtol(colon + 1, NULL, 10) > 65535)
+			strtol(colon + 1, NULL, 10) > 65535)
 			return false;
 		authority_size = (size_t)(colon - authority);
 	}
@@ -214,7 +214,7 @@ static bool keys_are_lawful(struct arena *arena, const char *text)
 		size_t key_size;
 
 		if (!base64_decode(arena, arena_copy_bytes(arena, text, size), &key, &key_size) ||
-		        key_size != AES_KEY_BYTES)
+			key_size != AES_KEY_BYTES)
 			return false;
 		if (text[size] == '\0')
 			return true;
@@ -340,10 +340,10 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 		return "true or false (on, off, yes, no, 1, 0)";
 	case SETTING_DURATION:
 		return arena_printf(arena, "a duration like 10s or 1m30s, from %s to %s",
-		        config_print_duration(arena, setting->min), config_print_duration(arena, setting->max));
+			config_print_duration(arena, setting->min), config_print_duration(arena, setting->max));
 	case SETTING_INTEGER:
 		return arena_printf(
-		        arena, "a whole number from %lld to %lld", (long long)setting->min, (long long)setting->max);
+			arena, "a whole number from %lld to %lld", (long long)setting->min, (long long)setting->max);
 	case SETTING_LOG_LEVEL:
 		return "debug, info, warn or error";
 	case SETTING_LOG_FORMAT:
@@ -355,11 +355,11 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 }
 
 void setting_take(struct config *config, const struct setting *setting, struct setting_value value,
-        struct config_complaints *complaints)
+	struct config_complaints *complaints)
 {
 	if (setting_take_value(config, setting, value.text))
 		return;
 	config_complain(complaints, value.place, setting->name, "%s is not lawful; allowed: %s",
-	        setting_is_secret(setting) ? "the value" : config_show(config->arena, value.text),
-	        setting_allowed(config->arena, setting));
+		setting_is_secret(setting) ? "the value" : config_show(config->arena, value.text),
+		setting_allowed(config->arena, setting));
 }

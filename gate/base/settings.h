@@ -58,6 +58,6 @@ const char *setting_nearest(const struct setting *table, size_t count, const cha
 
 /* Checks the text of a value and puts it into the configuration; complains where it is not lawful. */
 void setting_take(struct config *config, const struct setting *setting, struct setting_value value,
-        struct config_complaints *complaints);
+	struct config_complaints *complaints);
 
 #endif

@@ -14,7 +14,7 @@ static const char hex_digits[] = "0123456789ABCDEF";
 struct text text_in(struct arena *arena)
 {
 	return (struct text){
-	        .arena = arena, .bytes = arena_alloc(arena, TEXT_FIRST_BYTES), .capacity = TEXT_FIRST_BYTES};
+		.arena = arena, .bytes = arena_alloc(arena, TEXT_FIRST_BYTES), .capacity = TEXT_FIRST_BYTES};
 }
 
 /* Makes room for extra bytes and the NUL. Doubling keeps what growing leaves behind in the arena below the text itself.

@@ -11,8 +11,8 @@
 
 struct text {
 	struct arena *arena;
-	char *bytes;	/* always ends with NUL, also when empty */
-	size_t size;	/* without the NUL */
+	char *bytes; /* always ends with NUL, also when empty */
+	size_t size; /* without the NUL */
 	size_t capacity;
 };
 

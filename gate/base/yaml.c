@@ -35,12 +35,12 @@ static struct yaml_value *yaml_complain(struct reader *reader, size_t line, cons
 static struct yaml_value *yaml_copy(struct reader *reader, int index, size_t depth);
 
 static struct yaml_value *yaml_copy_list(
-        struct reader *reader, const yaml_node_t *node, struct yaml_value *list, size_t depth)
+	struct reader *reader, const yaml_node_t *node, struct yaml_value *list, size_t depth)
 {
 	struct yaml_value **end = &list->first;
 
 	for (const yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
-	        item++) {
+		item++) {
 		*end = yaml_copy(reader, *item, depth + 1);
 		if (*end == NULL)
 			return NULL;
@@ -70,18 +70,18 @@ static bool yaml_has_key(const struct yaml_value *map, const char *key)
 }
 
 static struct yaml_value *yaml_copy_map(
-        struct reader *reader, const yaml_node_t *node, struct yaml_value *map, size_t depth)
+	struct reader *reader, const yaml_node_t *node, struct yaml_value *map, size_t depth)
 {
 	struct yaml_value **end = &map->first;
 
 	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
-	        pair++) {
+		pair++) {
 		const yaml_node_t *name = yaml_document_get_node(reader->document, pair->key);
 		const char *key = name->type == YAML_SCALAR_NODE ? yaml_scalar(reader, name) : NULL;
 
 		if (key == NULL)
 			return yaml_complain(
-			        reader, name->start_mark.line, "key", "is no name; a key must be one word");
+				reader, name->start_mark.line, "key", "is no name; a key must be one word");
 		if (yaml_has_key(map, key))
 			return yaml_complain(reader, name->start_mark.line, key, "is given twice; give it once");
 		*end = yaml_copy(reader, pair->value, depth + 1);
@@ -102,7 +102,7 @@ static bool yaml_is_null(const yaml_node_t *node)
 
 	return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	       (strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 ||
-	               strcmp(text, "NULL") == 0);
+		       strcmp(text, "NULL") == 0);
 }
 
 static struct yaml_value *yaml_copy(struct reader *reader, int index, size_t depth)
@@ -113,7 +113,7 @@ static struct yaml_value *yaml_copy(struct reader *reader, int index, size_t dep
 
 	if (depth > CONFIG_DEPTH_MAX)
 		return yaml_complain(
-		        reader, line, "value", "is nested too deep; a list of maps is the deepest there is");
+			reader, line, "value", "is nested too deep; a list of maps is the deepest there is");
 	if (++reader->values > CONFIG_VALUES_MAX)
 		return yaml_complain(reader, line, "value", "is one too many; a configuration is smaller");
 	value = arena_alloc(reader->arena, sizeof(*value));
@@ -148,7 +148,7 @@ static bool yaml_copy_document(struct reader *reader, struct yaml_value **ret_ro
 		return true;
 	if (root->type != YAML_MAPPING_NODE) {
 		(void)yaml_complain(
-		        reader, root->start_mark.line, "file", "holds no settings; write `name: value` lines");
+			reader, root->start_mark.line, "file", "holds no settings; write `name: value` lines");
 		return false;
 	}
 	*ret_root = yaml_copy(reader, 1, 0);
@@ -161,7 +161,7 @@ static bool yaml_complain_of_syntax(struct reader *reader, const yaml_parser_t *
 	size_t line = parser->problem_mark.line;
 
 	config_complain(reader->complaints, yaml_place(reader, line), "file", "is no YAML: %s",
-	        parser->problem == NULL ? "it does not read" : parser->problem);
+		parser->problem == NULL ? "it does not read" : parser->problem);
 	return false;
 }
 
@@ -180,7 +180,7 @@ static bool yaml_is_alone(struct reader *reader, yaml_parser_t *parser)
 }
 
 bool yaml_read(struct arena *arena, const char *bytes, size_t size, const char *file, struct yaml_value **ret_root,
-        struct config_complaints *complaints)
+	struct config_complaints *complaints)
 {
 	struct reader reader = {.arena = arena, .file = file, .complaints = complaints};
 	yaml_document_t document;

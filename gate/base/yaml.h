@@ -26,6 +26,6 @@ struct yaml_value {
  * text, a second document, text with NUL and more than the bounds of bounds.h are complained about. file names it in
  * places. */
 MUST_CHECK bool yaml_read(struct arena *arena, const char *bytes, size_t size, const char *file,
-        struct yaml_value **ret_root, struct config_complaints *complaints);
+	struct yaml_value **ret_root, struct config_complaints *complaints);
 
 #endif

@@ -81,7 +81,7 @@ static struct entry *set_place(struct entry set[WAYS], const uint8_t hash[SHA256
 }
 
 static bool cache_get(
-        struct identity_cache *cache, const uint8_t hash[SHA256_BYTES], struct arena *arena, struct caller *ret_caller)
+	struct identity_cache *cache, const uint8_t hash[SHA256_BYTES], struct arena *arena, struct caller *ret_caller)
 {
 	size_t set = set_of(hash);
 	int64_t now_us = clock_monotonic_us();
@@ -96,13 +96,13 @@ static bool cache_get(
 	if (copy.expires_us <= now_us)
 		return false;
 	*ret_caller = (struct caller){.user_id = arena_copy(arena, copy.user_id),
-	        .username = arena_copy(arena, copy.username),
-	        .roles = copy.roles};
+		.username = arena_copy(arena, copy.username),
+		.roles = copy.roles};
 	return true;
 }
 
 static void cache_put(struct identity_cache *cache, const uint8_t hash[SHA256_BYTES], const struct user *user,
-        uint_fast64_t forgotten)
+	uint_fast64_t forgotten)
 {
 	size_t set = set_of(hash);
 	struct entry entry = {.expires_us = clock_monotonic_us() + IDENTITY_CACHE_MS * 1000LL, .roles = user->roles};
@@ -180,7 +180,7 @@ static bool ask_store(struct request *request, const uint8_t hash[SHA256_BYTES],
 }
 
 bool identify_caller(
-        struct request *request, const char *authorization, const char *session_token, struct problem *problem)
+	struct request *request, const char *authorization, const char *session_token, struct problem *problem)
 {
 	const char *bearer = bearer_token(authorization, request->arena);
 	const char *token = bearer != NULL ? bearer : session_token;
@@ -188,11 +188,11 @@ bool identify_caller(
 
 	if (bearer != NULL && session_token != NULL && strcmp(bearer, session_token) != 0)
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "Authorization and Coder-Session-Token name different tokens; send one of them.");
+			"Authorization and Coder-Session-Token name different tokens; send one of them.");
 	if (token == NULL || *token == '\0') {
 		problem_set(problem, PROBLEM_UNAUTHENTICATED, "This request needs a token.");
 		return problem_detail(problem, "Send `Authorization: Bearer <token>` or `Coder-Session-Token: "
-		                               "<token>`.");
+					       "<token>`.");
 	}
 	sha256(token, strlen(token), hash);
 	if (cache_get(request->service->identities, hash, request->arena, &request->caller))

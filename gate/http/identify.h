@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a bearer token to its caller: cached by the token's hash for IDENTITY_CACHE_MS, so that a busy control plane costs
- * no extra round trip; deleting a token or changing a user drops it here at once and on other replicas when it is old. */
+/* From a bearer token to its caller: cached by the token's hash for IDENTITY_CACHE_MS, so that a busy control plane
+ * costs no extra round trip; deleting a token or changing a user drops it here at once and on other replicas when it is
+ * old. */
 #ifndef HTTP_IDENTIFY_H
 #define HTTP_IDENTIFY_H
 
@@ -15,10 +16,10 @@ void identity_cache_free(struct identity_cache *cache);
 void identity_forget_token(struct identity_cache *cache, const uint8_t hash[SHA256_BYTES]);
 void identity_forget_user(struct identity_cache *cache, const char *user_id);
 
-/* authorization and session_token are the headers' values or NULL. PROBLEM_UNAUTHENTICATED where there is no token or it
- * is unknown or expired; PROBLEM_BAD_REQUEST where both headers name different tokens (RFC 6750 section 2: one method);
- * PROBLEM_OWNER_SUSPENDED for a suspended user. Fills request->caller. */
-MUST_CHECK bool identify_caller(struct request *request, const char *authorization, const char *session_token,
-	struct problem *problem);
+/* authorization and session_token are the headers' values or NULL. PROBLEM_UNAUTHENTICATED where there is no token or
+ * it is unknown or expired; PROBLEM_BAD_REQUEST where both headers name different tokens (RFC 6750 section 2: one
+ * method); PROBLEM_OWNER_SUSPENDED for a suspended user. Fills request->caller. */
+MUST_CHECK bool identify_caller(
+	struct request *request, const char *authorization, const char *session_token, struct problem *problem);
 
 #endif

@@ -64,7 +64,7 @@ void reply_add_header(struct reply *reply, const char *name, const char *value)
 		return;
 	/* The same name again replaces the value, but for cookies, of which there may be several. */
 	while (at < reply->header_count &&
-	        (strcasecmp(reply->headers[at].name, name) != 0 || strcasecmp(name, "Set-Cookie") == 0))
+		(strcasecmp(reply->headers[at].name, name) != 0 || strcasecmp(name, "Set-Cookie") == 0))
 		at++;
 	if (at == REPLY_HEADERS_MAX)
 		return;

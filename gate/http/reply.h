@@ -12,7 +12,7 @@
 struct reply {
 	struct arena *arena;
 	int status;
-	const char *content_type;	/* NULL: no body */
+	const char *content_type; /* NULL: no body */
 	const char *body;
 	size_t body_size;
 	size_t header_count;
@@ -20,7 +20,7 @@ struct reply {
 		const char *name;
 		const char *value;
 	} headers[REPLY_HEADERS_MAX];
-	const char *decision_id;	/* for the request's log line; NULL: none */
+	const char *decision_id; /* for the request's log line; NULL: none */
 	const char *outcome;
 };
 

@@ -66,7 +66,7 @@ bool request_page(const struct request *request, struct page *ret_page, struct p
 		fine = problem_add_violation(problem, "limit", "must be a number from 1 to %d", PAGE_MAX);
 	if (after_id != NULL && !name_is_uuid(after_id))
 		fine = problem_add_violation(
-		        problem, "after_id", "must be the id of the last element of the page before");
+			problem, "after_id", "must be the id of the last element of the page before");
 	if (after_id != NULL)
 		ret_page->after_id = after_id;
 	return fine;

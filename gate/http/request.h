@@ -12,7 +12,7 @@ struct service;
 
 /* Who calls, as identify.c found out. */
 struct caller {
-	const char *user_id;	/* NULL: nobody (routes that need no token) */
+	const char *user_id; /* NULL: nobody (routes that need no token) */
 	const char *username;
 	role_set roles;
 };
@@ -22,17 +22,17 @@ struct caller {
 struct request {
 	const struct service *service;
 	struct arena *arena;
-	const char *id;			/* X-Request-Id: the caller's, if it is sane, else a new UUID */
+	const char *id; /* X-Request-Id: the caller's, if it is sane, else a new UUID */
 	const char *method;
-	const char *path;		/* decoded */
-	const char *query;		/* as sent, "" where there is none */
+	const char *path;  /* decoded */
+	const char *query; /* as sent, "" where there is none */
 	const char *parameter_names[ROUTE_PARAMETERS_MAX];
 	const char *parameters[ROUTE_PARAMETERS_MAX];
-	const char *body;		/* NUL-terminated; "" where there is none */
+	const char *body; /* NUL-terminated; "" where there is none */
 	size_t body_size;
-	const struct json *json;	/* the parsed body on routes that take JSON; an empty body is an empty object */
-	const char *cookie;		/* the Cookie header, or NULL */
-	bool wants_html;		/* Accept prefers text/html */
+	const struct json *json; /* the parsed body on routes that take JSON; an empty body is an empty object */
+	const char *cookie;      /* the Cookie header, or NULL */
+	bool wants_html;         /* Accept prefers text/html */
 	bool is_https;
 	struct caller caller;
 };

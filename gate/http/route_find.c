@@ -73,7 +73,7 @@ static void allow_add(struct text *allow, const char *method)
 }
 
 const struct route *route_find(const struct route *routes, size_t route_count, struct request *request,
-        const char **ret_allow, struct problem *problem)
+	const char **ret_allow, struct problem *problem)
 {
 	struct text allow = {0};
 

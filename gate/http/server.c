@@ -169,10 +169,10 @@ static void report(const struct server *server, const struct exchange *exchange,
 	if (server->options.quiet || !log_enabled(LOG_INFO))
 		return;
 	log_event(LOG_INFO, "request", log_string("request_id", exchange->request.id),
-	        log_string("method", exchange->request.method), log_string("route", pattern),
-	        log_number("status", reply->status), log_duration("duration_ms", duration_us),
-	        log_string("caller", exchange->request.caller.username), log_string("decision_id", reply->decision_id),
-	        log_string("outcome", reply->outcome), log_number("bytes", (int64_t)bytes));
+		log_string("method", exchange->request.method), log_string("route", pattern),
+		log_number("status", reply->status), log_duration("duration_ms", duration_us),
+		log_string("caller", exchange->request.caller.username), log_string("decision_id", reply->decision_id),
+		log_string("outcome", reply->outcome), log_number("bytes", (int64_t)bytes));
 }
 
 static int answer(struct server *server, struct worker *worker, struct mg_connection *connection)
@@ -185,12 +185,12 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 
 	head_fill(head, mg_get_request_info(connection));
 	*exchange = (struct exchange){.routes = server->options.routes,
-	        .route_count = server->options.route_count,
-	        .service = atomic_load(&server->guard.draining) ? NULL : atomic_load(&server->service),
-	        .arena = arena,
-	        .head = head,
-	        .source = {connection, read_body, send_continue, finish_body},
-	        .close = slow_should_yield(&worker->slow)};
+		.route_count = server->options.route_count,
+		.service = atomic_load(&server->guard.draining) ? NULL : atomic_load(&server->service),
+		.arena = arena,
+		.head = head,
+		.source = {connection, read_body, send_continue, finish_body},
+		.close = slow_should_yield(&worker->slow)};
 	exchange_run(exchange);
 	/* The process may have begun to end meanwhile: a client told to keep the connection would send into nothing. */
 	if (atomic_load(&server->guard.draining))
@@ -237,7 +237,7 @@ static void answer_unreadable(struct mg_connection *connection, struct worker *w
 	slow_enter(&worker->slow, SLOW_WRITE);
 	mg_write(connection, text.bytes, text.size);
 	metrics_add(METRIC_HTTP_REQUESTS,
-	        (struct metric_labels){.value = {"none", exchange_status_word(problem_status(problem->kind))}}, 1);
+		(struct metric_labels){.value = {"none", exchange_status_word(problem_status(problem->kind))}}, 1);
 	arena_reset(worker->arena);
 }
 
@@ -253,7 +253,7 @@ static int http_error(struct mg_connection *connection, int status, const char *
 		problem_set(&problem, PROBLEM_BAD_REQUEST, "The request took too long to arrive.");
 	else if (slow_head_is_full(&worker->slow))
 		problem_set(&problem, PROBLEM_HEADER_TOO_LARGE, "The request's head is larger than %d bytes.",
-		        HEAD_BYTES_MAX);
+			HEAD_BYTES_MAX);
 	else
 		problem_set(&problem, PROBLEM_BAD_REQUEST, "The request is malformed (RFC 9112).");
 	answer_unreadable(connection, worker, &problem);
@@ -280,7 +280,7 @@ static void connection_close(const struct mg_connection *connection)
 
 	if (is_unanswered && info != NULL && info->request_method != NULL && info->local_uri == NULL) {
 		problem_set(&problem, PROBLEM_BAD_REQUEST,
-		        "The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
+			"The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
 		answer_unreadable((struct mg_connection *)(uintptr_t)connection, worker, &problem);
 	}
 	slow_enter(&worker->slow, SLOW_FREE);
@@ -333,17 +333,17 @@ static bool context_start(struct server *server, const char *listen_at)
 {
 	char threads[16], head_bytes[16], read_ms[16], idle_ms[16];
 	const char *options[] = {"listening_ports", listen_at, "num_threads", threads, "connection_queue",
-	        CONNECTION_QUEUE, "listen_backlog", LISTEN_BACKLOG, "max_request_size", head_bytes, "tcp_nodelay", "1",
-	        "enable_keep_alive", "yes", "request_timeout_ms", read_ms, "keep_alive_timeout_ms", idle_ms,
-	        "decode_url", "no", "decode_query_string", "no", NULL};
+		CONNECTION_QUEUE, "listen_backlog", LISTEN_BACKLOG, "max_request_size", head_bytes, "tcp_nodelay", "1",
+		"enable_keep_alive", "yes", "request_timeout_ms", read_ms, "keep_alive_timeout_ms", idle_ms,
+		"decode_url", "no", "decode_query_string", "no", NULL};
 	struct mg_callbacks callbacks = {.begin_request = begin_request,
-	        .http_error = http_error,
-	        .init_connection = init_connection,
-	        .connection_close = connection_close,
-	        .log_message = log_message,
-	        .init_thread = init_thread,
-	        .exit_thread = exit_thread,
-	        .external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};
+		.http_error = http_error,
+		.init_connection = init_connection,
+		.connection_close = connection_close,
+		.log_message = log_message,
+		.init_thread = init_thread,
+		.exit_thread = exit_thread,
+		.external_ssl_ctx = server->tls != NULL ? external_ssl_ctx : NULL};
 	struct mg_init_data init = {.callbacks = &callbacks, .user_data = server, .configuration_options = options};
 
 	(void)snprintf(threads, sizeof(threads), "%d", server->guard.threads);
@@ -365,11 +365,11 @@ static bool tls_start(struct server *server, struct problem *problem)
 		return true;
 	if (!library_has_tls)
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
-		        "HTTPS is not possible with this system's CivetWeb; leave out the certificate and put a proxy "
-		        "in front.");
+			"HTTPS is not possible with this system's CivetWeb; leave out the certificate and put a proxy "
+			"in front.");
 	if (key == NULL || *key == '\0')
 		return problem_set(
-		        problem, PROBLEM_VALIDATION_FAILED, "A TLS certificate is given without its private key.");
+			problem, PROBLEM_VALIDATION_FAILED, "A TLS certificate is given without its private key.");
 	return tls_context_new(options->tls_cert_file, key, &server->tls, problem);
 }
 
@@ -379,7 +379,7 @@ static bool listen_start(struct server *server, struct problem *problem)
 	struct mg_server_port port = {0};
 
 	if (!tls_start(server, problem) ||
-	        !address_resolve(server->options.address, server->tls != NULL, listen_at, problem))
+		!address_resolve(server->options.address, server->tls != NULL, listen_at, problem))
 		return false;
 	if (!context_start(server, listen_at))
 		return address_explain(server->options.address, listen_at, server->complaint, problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server: the only file that knows CivetWeb. Closes its framing holes before a handler runs, bounds slow clients,
- * answers each request with one write, logs one line a request, and lets a drain finish what is in flight. */
+/* The HTTP server: the only file that knows CivetWeb. Closes its framing holes before a handler runs, bounds slow
+ * clients, answers each request with one write, logs one line a request, and lets a drain finish what is in flight. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -10,13 +10,13 @@
 struct server;
 
 struct server_options {
-	const char *address;		/* host:port, port 0 picks a free one */
+	const char *address; /* host:port, port 0 picks a free one */
 	int64_t threads;
-	const char *tls_cert_file;	/* "" or NULL: plain HTTP */
+	const char *tls_cert_file; /* "" or NULL: plain HTTP */
 	const char *tls_key_file;
 	const struct route *routes;
 	size_t route_count;
-	bool quiet;			/* the admin listener does not log its requests */
+	bool quiet; /* the admin listener does not log its requests */
 };
 
 /* Listens. service may still change until server_serve: requests that come before are answered 503 `draining`. The
@@ -29,7 +29,8 @@ int server_port(const struct server *server);
 /* From now on requests reach their handlers. */
 void server_serve(struct server *server, const struct service *service);
 
-/* Stops taking new requests (503, connection closed), waits until those in flight are answered or the deadline passes. */
+/* Stops taking new requests (503, connection closed), waits until those in flight are answered or the deadline passes.
+ */
 void server_drain(struct server *server, struct deadline deadline);
 
 /* Closes everything. NULL is nothing to do. */

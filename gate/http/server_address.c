@@ -49,16 +49,16 @@ bool address_resolve(const char *address, bool with_tls, char ret_listen_at[ADDR
 
 	if (colon == NULL || !parse_port(colon + 1, &port) || (size_t)(colon - address) >= sizeof(host))
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
-		        "\"%s\" is no address to listen on; write host:port, for example 127.0.0.1:8484.", address);
+			"\"%s\" is no address to listen on; write host:port, for example 127.0.0.1:8484.", address);
 	memcpy(host, address, (size_t)(colon - address));
 	host[colon - address] = '\0';
 	if (strchr(host, ':') != NULL || host[0] == '[')
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
-		        "\"%s\" is an IPv6 address, which this system's CivetWeb cannot listen on; use an IPv4 one.",
-		        address);
+			"\"%s\" is an IPv6 address, which this system's CivetWeb cannot listen on; use an IPv4 one.",
+			address);
 	if (!resolve_host(host, &ip) || inet_ntop(AF_INET, &ip, dotted, sizeof(dotted)) == NULL)
 		return problem_set(problem, PROBLEM_VALIDATION_FAILED,
-		        "\"%s\" cannot be listened on: host %s has no IPv4 address.", address, host);
+			"\"%s\" cannot be listened on: host %s has no IPv4 address.", address, host);
 	(void)snprintf(ret_listen_at, ADDRESS_BYTES_MAX, "%s:%u%s", dotted, port, with_tls ? "s" : "");
 	return true;
 }
@@ -90,16 +90,16 @@ bool address_explain(const char *address, const char *listen_at, const char *com
 		int error;
 		const char *advice;
 	} rows[] = {
-	        {EADDRINUSE, "another process listens there already; stop it or choose another port"},
-	        {EACCES, "this user may not use that port; choose one above 1023"},
-	        {EADDRNOTAVAIL, "this host does not have that address"},
+		{EADDRINUSE, "another process listens there already; stop it or choose another port"},
+		{EACCES, "this user may not use that port; choose one above 1023"},
+		{EADDRNOTAVAIL, "this host does not have that address"},
 	};
 	int error = try_bind(listen_at);
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		if (rows[i].error == error)
 			return problem_set(problem, PROBLEM_VALIDATION_FAILED, "Cannot listen on %s: %s.", address,
-			        rows[i].advice);
+				rows[i].advice);
 	return problem_set(problem, PROBLEM_INTERNAL, "Cannot listen on %s: %.150s.", address,
-	        *complaint != '\0' ? complaint : "CivetWeb did not start");
+		*complaint != '\0' ? complaint : "CivetWeb did not start");
 }

@@ -13,7 +13,7 @@
 
 /* host is an IPv4 address, a name that has one, or empty for all addresses; Debian's CivetWeb is built without IPv6. */
 MUST_CHECK bool address_resolve(
-        const char *address, bool with_tls, char ret_listen_at[ADDRESS_BYTES_MAX], struct problem *problem);
+	const char *address, bool with_tls, char ret_listen_at[ADDRESS_BYTES_MAX], struct problem *problem);
 
 /* Sets the problem that says why listening failed: tries the same bind and reads its error; complaint is what CivetWeb
  * said. Always returns false. */

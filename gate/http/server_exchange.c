@@ -17,27 +17,27 @@ static const struct {
 	const char *word;
 	const char *reason;
 } STATUSES[] = {
-        {200, "200", "OK"},
-        {201, "201", "Created"},
-        {202, "202", "Accepted"},
-        {204, "204", "No Content"},
-        {302, "302", "Found"},
-        {303, "303", "See Other"},
-        {304, "304", "Not Modified"},
-        {400, "400", "Bad Request"},
-        {401, "401", "Unauthorized"},
-        {403, "403", "Forbidden"},
-        {404, "404", "Not Found"},
-        {405, "405", "Method Not Allowed"},
-        {409, "409", "Conflict"},
-        {413, "413", "Content Too Large"},
-        {415, "415", "Unsupported Media Type"},
-        {429, "429", "Too Many Requests"},
-        {431, "431", "Request Header Fields Too Large"},
-        {500, "500", "Internal Server Error"},
-        {502, "502", "Bad Gateway"},
-        {503, "503", "Service Unavailable"},
-        {504, "504", "Gateway Timeout"},
+	{200, "200", "OK"},
+	{201, "201", "Created"},
+	{202, "202", "Accepted"},
+	{204, "204", "No Content"},
+	{302, "302", "Found"},
+	{303, "303", "See Other"},
+	{304, "304", "Not Modified"},
+	{400, "400", "Bad Request"},
+	{401, "401", "Unauthorized"},
+	{403, "403", "Forbidden"},
+	{404, "404", "Not Found"},
+	{405, "405", "Method Not Allowed"},
+	{409, "409", "Conflict"},
+	{413, "413", "Content Too Large"},
+	{415, "415", "Unsupported Media Type"},
+	{429, "429", "Too Many Requests"},
+	{431, "431", "Request Header Fields Too Large"},
+	{500, "500", "Internal Server Error"},
+	{502, "502", "Bad Gateway"},
+	{503, "503", "Service Unavailable"},
+	{504, "504", "Gateway Timeout"},
 };
 
 static const char *status_reason(int status)
@@ -104,16 +104,16 @@ static void fill_request(struct exchange *exchange)
 	struct request *request = &exchange->request;
 
 	*request = (struct request){
-	        .service = service,
-	        .arena = exchange->arena,
-	        .id = request_id_of(exchange->arena, head),
-	        .method = head->method,
-	        .path = "",
-	        .query = head->query,
-	        .body = "",
-	        .cookie = head_value(head, "Cookie"),
-	        .wants_html = accepts_html_best(head_value(head, "Accept")),
-	        .is_https = head->is_https,
+		.service = service,
+		.arena = exchange->arena,
+		.id = request_id_of(exchange->arena, head),
+		.method = head->method,
+		.path = "",
+		.query = head->query,
+		.body = "",
+		.cookie = head_value(head, "Cookie"),
+		.wants_html = accepts_html_best(head_value(head, "Accept")),
+		.is_https = head->is_https,
 	};
 	/* A proxy in front may end TLS; the access URL says what the browser sees. */
 	if (service != NULL && service->access_url != NULL && strncmp(service->access_url, "https://", 8) == 0)
@@ -146,9 +146,9 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 
 	if (has_body(exchange) && !content_type_is_json(head_value(exchange->head, "Content-Type")))
 		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-		        "The body must be sent with Content-Type: application/json.");
+			"The body must be sent with Content-Type: application/json.");
 	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
-	            problem)) {
+		    problem)) {
 		exchange->close = true;
 		return false;
 	}
@@ -176,7 +176,7 @@ static bool call_handler(struct exchange *exchange, struct problem *problem)
 	SCOPED(release_tree) struct json *root = NULL;
 	bool done;
 	bool has_come = exchange->route->body == ROUTE_JSON_BODY ? read_json(exchange, &root, problem)
-	                                                         : skip_body(exchange, problem);
+								 : skip_body(exchange, problem);
 
 	exchange->source.finish(exchange->source.connection);
 	if (!has_come)
@@ -192,7 +192,7 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 	const char *allow = NULL;
 
 	if (!framing_check(exchange->head, &exchange->framing, problem) ||
-	        !framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
+		!framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
 		exchange->close = true;
 		return false;
 	}

@@ -9,7 +9,7 @@
 
 /* Headers that change how a request is read or who is asked for; twice the same one has no single meaning. */
 static const char *const SINGLE_HEADERS[] = {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect",
-        "Authorization", "Coder-Session-Token"};
+	"Authorization", "Coder-Session-Token"};
 
 const char *head_value(const struct request_head *head, const char *name)
 {
@@ -43,14 +43,14 @@ static bool check_lines(const struct request_head *head, struct problem *problem
 {
 	if (head->line_count > HEADERS_MAX)
 		return problem_set(
-		        problem, PROBLEM_HEADER_TOO_LARGE, "The request has more than %d headers.", HEADERS_MAX);
+			problem, PROBLEM_HEADER_TOO_LARGE, "The request has more than %d headers.", HEADERS_MAX);
 	if (!head->lines_are_clean)
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "A header line is folded, or does not end with CR LF (RFC 9112 section 2.2).");
+			"A header line is folded, or does not end with CR LF (RFC 9112 section 2.2).");
 	for (size_t i = 0; i < head->line_count; i++)
 		if (head->lines[i].blank_before_colon)
 			return problem_set(problem, PROBLEM_BAD_REQUEST,
-			        "A header's name has a blank before its colon (RFC 9112 section 5.1).");
+				"A header's name has a blank before its colon (RFC 9112 section 5.1).");
 	return true;
 }
 
@@ -59,7 +59,7 @@ static bool check_singles(const struct request_head *head, struct problem *probl
 	for (size_t i = 0; i < COUNT_OF(SINGLE_HEADERS); i++)
 		if (head_count(head, SINGLE_HEADERS[i]) > 1)
 			return problem_set(
-			        problem, PROBLEM_BAD_REQUEST, "Header %s is given more than once.", SINGLE_HEADERS[i]);
+				problem, PROBLEM_BAD_REQUEST, "Header %s is given more than once.", SINGLE_HEADERS[i]);
 	return true;
 }
 
@@ -100,13 +100,13 @@ static bool check_body(const struct request_head *head, struct body_framing *bod
 	*body = (struct body_framing){.is_chunked = encoding != NULL};
 	if (encoding != NULL && length != NULL)
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "Content-Length and Transfer-Encoding exclude each other (RFC 9112 section 6.1).");
+			"Content-Length and Transfer-Encoding exclude each other (RFC 9112 section 6.1).");
 	if (encoding != NULL && (strcasecmp(encoding, "chunked") != 0 || strcmp(head->version, "1.1") != 0))
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "The only Transfer-Encoding understood is chunked, in HTTP/1.1 (RFC 9112 section 6.1).");
+			"The only Transfer-Encoding understood is chunked, in HTTP/1.1 (RFC 9112 section 6.1).");
 	if (length != NULL && !parse_length(length, &body->length))
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "Content-Length is not a number of bytes (RFC 9110 section 8.6).");
+			"Content-Length is not a number of bytes (RFC 9110 section 8.6).");
 	if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
 		return problem_set(problem, PROBLEM_BAD_REQUEST, "The only Expect understood is 100-continue.");
 	body->expects_continue = expect != NULL && strcmp(head->version, "1.1") == 0;
@@ -162,13 +162,13 @@ bool framing_decode_path(struct arena *arena, const char *target, const char **r
 
 	if (path[0] != '/')
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
-		        "The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
+			"The request target must be a path that starts with / (RFC 9112 section 3.2.1).");
 	if (strcasestr(target, "%2f") != NULL)
 		return problem_set(problem, PROBLEM_BAD_REQUEST,
 			"The path has an escaped slash; no name here holds one, and a proxy may read it otherwise.");
 	if (decode_percent(path) != 0)
 		return problem_set(
-		        problem, PROBLEM_BAD_REQUEST, "The path has a broken escape or a control character in it.");
+			problem, PROBLEM_BAD_REQUEST, "The path has a broken escape or a control character in it.");
 	if (!text_is_utf8(path, strlen(path)))
 		return problem_set(problem, PROBLEM_BAD_REQUEST, "The path is not UTF-8.");
 	*ret_path = path;

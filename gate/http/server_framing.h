@@ -45,7 +45,7 @@ MUST_CHECK bool framing_check(const struct request_head *head, struct body_frami
 /* The decoded path. Only origin-form is served (RFC 9112 section 3.2.1); an escaped NUL or slash, a control character,
  * a broken escape and what is not UTF-8 are PROBLEM_BAD_REQUEST. */
 MUST_CHECK bool framing_decode_path(
-        struct arena *arena, const char *target, const char **ret_path, struct problem *problem);
+	struct arena *arena, const char *target, const char **ret_path, struct problem *problem);
 
 /* The value of the first header of this name, in any case of letters; NULL where there is none. */
 const char *head_value(const struct request_head *head, const char *name);

@@ -15,7 +15,7 @@ static bool too_large(struct problem *problem)
 static bool cut_short(struct problem *problem)
 {
 	return problem_set(problem, PROBLEM_BAD_REQUEST,
-	        "The body is malformed, ended too soon, or took longer than %d s.", REQUEST_READ_MS / 1000);
+		"The body is malformed, ended too soon, or took longer than %d s.", REQUEST_READ_MS / 1000);
 }
 
 static bool read_length(const struct body_source *source, size_t length, char *body)
@@ -57,7 +57,7 @@ static bool read_chunked(const struct body_source *source, struct arena *arena, 
 }
 
 bool body_read(const struct body_source *source, const struct body_framing *framing, struct arena *arena,
-        const char **ret_body, size_t *ret_size, struct problem *problem)
+	const char **ret_body, size_t *ret_size, struct problem *problem)
 {
 	char *body;
 	size_t size = (size_t)framing->length;

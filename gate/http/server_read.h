@@ -24,7 +24,7 @@ struct body_source {
  * where the length is given), PROBLEM_BAD_REQUEST where it ends too soon. After a failure the connection must be
  * closed. */
 MUST_CHECK bool body_read(const struct body_source *source, const struct body_framing *framing, struct arena *arena,
-        const char **ret_body, size_t *ret_size, struct problem *problem);
+	const char **ret_body, size_t *ret_size, struct problem *problem);
 
 /* Reads over a body that nobody wants; false where it is too large or does not come, and the connection must be closed.
  */

@@ -24,11 +24,11 @@ static const struct {
 	int64_t full_ms;
 	int64_t least_ms;
 } LIMITS[SLOW_PHASE_COUNT] = {
-        [SLOW_HANDSHAKE] = {REQUEST_READ_MS, 250},
-        [SLOW_HEAD] = {REQUEST_READ_MS, 250},
-        [SLOW_IDLE] = {KEEP_ALIVE_IDLE_MS, 100},
-        [SLOW_BODY] = {REQUEST_READ_MS, 250},
-        [SLOW_WRITE] = {REQUEST_READ_MS, 250},
+	[SLOW_HANDSHAKE] = {REQUEST_READ_MS, 250},
+	[SLOW_HEAD] = {REQUEST_READ_MS, 250},
+	[SLOW_IDLE] = {KEEP_ALIVE_IDLE_MS, 100},
+	[SLOW_BODY] = {REQUEST_READ_MS, 250},
+	[SLOW_WRITE] = {REQUEST_READ_MS, 250},
 };
 
 /* How often a wait looks again at how many workers are free. */
@@ -164,7 +164,7 @@ __attribute__((noinline)) static int wait_for_client(struct slow_worker *worker,
 
 /* The accepting thread looks at its stop flag between two polls; being woken spares the rest of its two seconds. */
 __attribute__((noinline)) static int wait_for_connection(
-        const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
+	const struct slow_worker *worker, struct pollfd *fd, int timeout_ms)
 {
 	struct slow_guard *guard = worker->guard;
 	struct pollfd both[2] = {*fd, {.fd = guard->wake_fd, .events = POLLIN}};
@@ -182,7 +182,8 @@ __attribute__((noinline)) static int wait_for_connection(
 }
 
 /* Takes the place of the C library's for the whole process: the dynamic linker finds the program's symbol first. */
-int poll(struct pollfd *fds, nfds_t count, int timeout_ms) /* NOLINT(readability-inconsistent-declaration-parameter-name) */
+int poll(struct pollfd *fds, nfds_t count,
+	int timeout_ms) /* NOLINT(readability-inconsistent-declaration-parameter-name) */
 {
 	struct slow_worker *worker = current;
 

@@ -11,8 +11,8 @@
 /* Mozilla's "intermediate" list, RFC 9325 section 4.2: forward secrecy and authenticated encryption. TLS 1.3 has its
  * own, which needs no choosing. */
 static const char CIPHERS[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-                              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-                              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+			      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+			      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
 /* OpenSSL 3 made the old name a macro; CivetWeb asks for it as a symbol. */
 #undef SSL_get_peer_certificate
@@ -51,7 +51,7 @@ static bool refuse(struct problem *problem, const char *what, const char *file)
 	const char *reason = ERR_SYSTEM_ERROR(error) ? "it cannot be read" : ERR_reason_error_string(error);
 
 	problem_set(
-	        problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s.", what, file, reason != NULL ? reason : "not usable");
+		problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s.", what, file, reason != NULL ? reason : "not usable");
 	ERR_clear_error();
 	return false;
 }

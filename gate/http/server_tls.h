@@ -11,7 +11,7 @@
 /* An `SSL_CTX *` with the certificate chain and key of two PEM files, for TLS 1.2 and later. On failure the message
  * names the file and what is wrong with it. */
 MUST_CHECK bool tls_context_new(
-        const char *cert_file, const char *key_file, void **ret_context, struct problem *problem);
+	const char *cert_file, const char *key_file, void **ret_context, struct problem *problem);
 
 /* NULL is nothing to do. */
 void tls_context_free(void *context);

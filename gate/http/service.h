@@ -17,7 +17,7 @@ struct service {
 	struct engine *engine;
 	struct identity_cache *identities;
 	const char *access_url;
-	atomic_bool draining;	/* SIGTERM came: /readyz says so, while what is in flight is answered */
+	atomic_bool draining; /* SIGTERM came: /readyz says so, while what is in flight is answered */
 };
 
 #endif

@@ -21,8 +21,8 @@ MUST_CHECK bool subject_find(
 	const struct request *request, enum action action, struct user *ret_user, struct problem *problem);
 
 /* Writes down who did what to whom: action is a literal such as "link.import", subject a provider id or NULL. What it
- * tells of has happened already, so a database that goes away now does not turn the answer into a failure: the log holds
- * the row then. */
+ * tells of has happened already, so a database that goes away now does not turn the answer into a failure: the log
+ * holds the row then. */
 void subject_audit(const struct request *request, const char *action, const char *user_id, const char *subject);
 
 /* Whether a browser may be sent there when it is done: NULL or a local path; else a violation named `redirect`. */

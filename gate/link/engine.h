@@ -16,25 +16,25 @@ struct engine {
 	struct providers providers;
 	struct store *store;
 	struct http_client *http;
-	const char *access_url;		/* every URL handed out starts with it; no trailing slash */
+	const char *access_url; /* every URL handed out starts with it; no trailing slash */
 	int64_t gate_timeout_ms;
-	enum enforcement enforcement;	/* of the deployment */
-	struct flights *flights;	/* refreshes under way; NULL: this engine refreshes nothing */
-	struct inquiries *inquiries;	/* questions to providers under way */
-	struct verdict_cache *verdicts;	/* NULL: none is used again */
-	struct breakers *breakers;	/* NULL: every provider is asked always */
+	enum enforcement enforcement;   /* of the deployment */
+	struct flights *flights;        /* refreshes under way; NULL: this engine refreshes nothing */
+	struct inquiries *inquiries;    /* questions to providers under way */
+	struct verdict_cache *verdicts; /* NULL: none is used again */
+	struct breakers *breakers;      /* NULL: every provider is asked always */
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize
- * or token URL is not given: fetched when first needed, kept for the process, refused where the document's issuer is not
- * exactly the configured one or an endpoint is no lawful URL. Providers that need none are ready at once. False with
- * PROBLEM_PROVIDER_FAILED where the document could not be had. */
+ * or token URL is not given: fetched when first needed, kept for the process, refused where the document's issuer is
+ * not exactly the configured one or an endpoint is no lawful URL. Providers that need none are ready at once. False
+ * with PROBLEM_PROVIDER_FAILED where the document could not be had. */
 MUST_CHECK bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem);
 
 /* The provider of this id; PROBLEM_PROVIDER_NOT_CONFIGURED with the id in detail where there is none. */
-MUST_CHECK bool engine_find_provider(const struct engine *engine, const char *id, struct provider **ret_provider,
-	struct problem *problem);
+MUST_CHECK bool engine_find_provider(
+	const struct engine *engine, const char *id, struct provider **ret_provider, struct problem *problem);
 
 #endif

@@ -8,8 +8,8 @@
 #include "gate.h"
 
 /* One provider's state as contract sections 4 and 6 show it, as an element of the open array. with_retry_after adds
- * retry_after (null where there is nothing to wait for). This and the refusal are written without a tree of values: every
- * preflight and every refusal passes here. */
+ * retry_after (null where there is nothing to wait for). This and the refusal are written without a tree of values:
+ * every preflight and every refusal passes here. */
 void gate_json_push_state(struct text *state, const struct engine *engine, const struct gate_finding *finding,
 	bool with_retry_after, struct arena *arena);
 

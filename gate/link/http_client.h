@@ -31,51 +31,51 @@ struct http_header {
 
 /* Everything is copied by http_call_start. */
 struct http_request {
-	const char *provider_id;	/* whose bound, and whose label in the metrics; must outlive the process */
-	const char *purpose;		/* "validate", "exchange", "revoke", "installations", …: a literal */
+	const char *provider_id; /* whose bound, and whose label in the metrics; must outlive the process */
+	const char *purpose;     /* "validate", "exchange", "revoke", "installations", …: a literal */
 	const char *method;
 	const char *url;
 	size_t header_count;
 	struct http_header headers[HTTP_REQUEST_HEADERS_MAX];
-	struct secret body;		/* empty: none */
-	size_t body_bytes_max;		/* of the answer */
+	struct secret body;    /* empty: none */
+	size_t body_bytes_max; /* of the answer */
 	bool follow_same_host;
-	struct deadline deadline;	/* by then it has ended, the wait for the provider's bound included */
-	int64_t transfer_ms;		/* how long the transfer may take once it is begun; 0: until the deadline */
+	struct deadline deadline; /* by then it has ended, the wait for the provider's bound included */
+	int64_t transfer_ms;      /* how long the transfer may take once it is begun; 0: until the deadline */
 };
 
 /* What came back. Strings live in the arena given to http_call_take. */
 struct http_answer {
 	enum transport transport;
 	int status;
-	const char *content_type;	/* "" where there is none */
-	const char *retry_after;	/* NULL where there is none; as sent */
+	const char *content_type; /* "" where there is none */
+	const char *retry_after;  /* NULL where there is none; as sent */
 	bool rate_limit_exhausted;
 	struct secret body;
-	bool body_too_large;		/* transport is TRANSPORT_AMBIGUOUS then */
-	const char *failure;		/* why there is no answer, in curl's words, without URL or secrets; NULL otherwise */
+	bool body_too_large; /* transport is TRANSPORT_AMBIGUOUS then */
+	const char *failure; /* why there is no answer, in curl's words, without URL or secrets; NULL otherwise */
 	int64_t duration_us;
 };
 
 /* Hands the request to the thread; never blocks. waiter (waiter.h) may be shared by several calls, and by whatever else
  * its thread waits for. tag comes back as it is. */
-struct http_call *http_call_start(struct http_client *client, const struct http_request *request,
-	struct waiter *waiter, size_t tag);
+struct http_call *http_call_start(
+	struct http_client *client, const struct http_request *request, struct waiter *waiter, size_t tag);
 
 /* Waits until one of the waiter's started calls has ended and returns it, or NULL when the deadline passes or none is
  * under way. Each ended call is returned once. Only for a waiter of nothing but calls. */
 struct http_call *http_waiter_next(struct waiter *waiter, struct deadline deadline);
 size_t http_call_tag(const struct http_call *call);
 
-/* What a Retry-After header asks for (RFC 9110 section 10.2.3): seconds, at most an hour; 0 where there is none or it is a
- * date, which few send. */
+/* What a Retry-After header asks for (RFC 9110 section 10.2.3): seconds, at most an hour; 0 where there is none or it
+ * is a date, which few send. */
 unsigned http_answer_retry_after_s(const struct http_answer *answer);
 
 /* Moves the answer into the arena. */
 struct http_answer http_call_take(struct http_call *call, struct arena *arena);
 
-/* Gives the call up: an ended one is freed, a running one is cancelled on the thread (its connection closed). The answer
- * taken before stays. NULL is nothing to do. */
+/* Gives the call up: an ended one is freed, a running one is cancelled on the thread (its connection closed). The
+ * answer taken before stays. NULL is nothing to do. */
 void http_call_free(struct http_call *call);
 
 /* Start, wait, take, free. A deadline that passes first is TRANSPORT_AMBIGUOUS. */

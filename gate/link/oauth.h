@@ -16,22 +16,22 @@ char *oauth_authorize_url(const struct engine *engine, const struct provider *pr
 /* What a token endpoint granted. */
 struct oauth_grant {
 	struct secret access_token;
-	struct secret refresh_token;	/* empty: none */
-	struct secret extras;		/* JSON object text; empty: none */
-	int64_t expires_at_ms;		/* 0: never */
+	struct secret refresh_token; /* empty: none */
+	struct secret extras;        /* JSON object text; empty: none */
+	int64_t expires_at_ms;       /* 0: never */
 };
 
 /* One exchange of an authorization code; spends it. Tries Basic, then form credentials where the provider refuses the
  * client (and remembers), and CLIENT_SECRET_2 where it refuses the secret. On failure PROBLEM_PROVIDER_FAILED says in
- * plain words whose turn it is (owner: try again; operator: check the client secret), with the provider's OAuth error word
- * but never its body. */
+ * plain words whose turn it is (owner: try again; operator: check the client secret), with the provider's OAuth error
+ * word but never its body. */
 MUST_CHECK bool oauth_exchange_code(struct engine *engine, struct provider *provider, struct secret code,
 	struct secret verifier, struct arena *arena, struct oauth_grant *ret_grant, struct problem *problem);
 
 /* The form that asks for a new token (RFC 6749 section 6), without our client's credentials, as the provider's preset
  * wants it: azure-devops takes the refresh token as an assertion beside the redirect URI, azure-devops-entra needs the
  * resource and the scopes once more. */
-const char *oauth_refresh_form(const struct engine *engine, const struct provider *provider, struct secret refresh_token,
-	struct arena *arena);
+const char *oauth_refresh_form(
+	const struct engine *engine, const struct provider *provider, struct secret refresh_token, struct arena *arena);
 
 #endif

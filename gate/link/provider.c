@@ -49,7 +49,7 @@ static void builder_complain(struct builder *builder, enum provider_field field,
 static void builder_refuse(struct builder *builder, enum provider_field field, const char *allowed)
 {
 	config_complain(builder->complaints, builder_place(builder, field), field_words[field],
-	        "%s is not lawful; allowed: %s", config_show(builder->arena, builder_text(builder, field)), allowed);
+		"%s is not lawful; allowed: %s", config_show(builder->arena, builder_text(builder, field)), allowed);
 }
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
@@ -66,7 +66,7 @@ static void builder_set_type(struct builder *builder)
 	builder->preset = provider_preset(provider->type);
 	/* An id that nobody gave is the type as it was written, so that `bitbucket` names the link it always named. */
 	provider->id =
-	        builder_text(builder, PROVIDER_FIELD_ID) == NULL ? word : builder_text(builder, PROVIDER_FIELD_ID);
+		builder_text(builder, PROVIDER_FIELD_ID) == NULL ? word : builder_text(builder, PROVIDER_FIELD_ID);
 }
 
 static void builder_set_names(struct builder *builder)
@@ -89,7 +89,7 @@ static void builder_set_names(struct builder *builder)
 	provider->client_id = client_id != NULL ? client_id : "";
 	if (client_id == NULL)
 		builder_complain(builder, PROVIDER_FIELD_CLIENT_ID,
-		        "is missing; the provider gives it to a registered application");
+			"is missing; the provider gives it to a registered application");
 }
 
 static struct secret builder_secret(const struct builder *builder, enum provider_field field)
@@ -145,7 +145,7 @@ static const char *builder_preset_url(const struct builder *builder, const char 
 		return "";
 	if (strncmp(preset, SIBLING, strlen(SIBLING)) == 0)
 		return arena_printf(
-		        builder->arena, "%.*s%s", (int)url_folder_size(home), home, preset + strlen(SIBLING));
+			builder->arena, "%.*s%s", (int)url_folder_size(home), home, preset + strlen(SIBLING));
 	if (*preset != '/')
 		return url_expand(builder, preset);
 	return url_expand(builder, arena_printf(builder->arena, "%.*s%s", (int)url_origin_size(home), home, preset));
@@ -179,7 +179,7 @@ static void builder_set_urls(struct builder *builder)
 	provider->device_code_url = builder_url(builder, PROVIDER_FIELD_DEVICE_CODE_URL, preset->device_code_url);
 	provider->app_install_url = builder_url(builder, PROVIDER_FIELD_APP_INSTALL_URL, NULL);
 	provider->app_installations_url =
-	        builder_url(builder, PROVIDER_FIELD_APP_INSTALLATIONS_URL, preset->app_installations_url);
+		builder_url(builder, PROVIDER_FIELD_APP_INSTALLATIONS_URL, preset->app_installations_url);
 	provider->api_base_url = builder_url(builder, PROVIDER_FIELD_API_BASE_URL, NULL);
 }
 
@@ -191,13 +191,13 @@ static void builder_check_urls(struct builder *builder)
 
 	if (*provider->auth_url == '\0' && !discovered)
 		builder_complain(builder, PROVIDER_FIELD_AUTH_URL,
-		        provider->type == PROVIDER_OTHER ? "is missing; give auth_url and token_url, or an issuer to "
-		                                           "discover them from"
-		                                         : "is missing; this type is self-hosted, so give the "
-		                                           "authorization URL of your installation");
+			provider->type == PROVIDER_OTHER ? "is missing; give auth_url and token_url, or an issuer to "
+							   "discover them from"
+							 : "is missing; this type is self-hosted, so give the "
+							   "authorization URL of your installation");
 	if (provider->type == PROVIDER_OTHER && *provider->token_url == '\0' && !discovered)
 		builder_complain(builder, PROVIDER_FIELD_TOKEN_URL,
-		        "is missing; give auth_url and token_url, or an issuer to discover them from");
+			"is missing; give auth_url and token_url, or an issuer to discover them from");
 	if (provider->device_flow && *provider->device_code_url == '\0')
 		builder_complain(builder, PROVIDER_FIELD_DEVICE_CODE_URL, "is missing; device_flow needs it");
 }
@@ -244,11 +244,11 @@ static void builder_set_durations(struct builder *builder)
 		int64_t fallback_ms;
 		int64_t max_ms;
 	} durations[] = {
-	        {PROVIDER_FIELD_LAST_KNOWN_GOOD_MAX_AGE, &provider->last_known_good_max_age_ms, HOUR, 30 * DAY},
-	        {PROVIDER_FIELD_MIN_VALID, &provider->min_valid_ms, 60 * SECOND, DAY},
-	        {PROVIDER_FIELD_GATE_MAX_AGE, &provider->gate_max_age_ms, 0, DAY},
-	        {PROVIDER_FIELD_PREFLIGHT_MAX_AGE, &provider->preflight_max_age_ms, 5 * SECOND, DAY},
-	        {PROVIDER_FIELD_REFRESH_RETRY_TIMEOUT, &provider->refresh_retry_timeout_ms, 10 * SECOND, 60 * SECOND},
+		{PROVIDER_FIELD_LAST_KNOWN_GOOD_MAX_AGE, &provider->last_known_good_max_age_ms, HOUR, 30 * DAY},
+		{PROVIDER_FIELD_MIN_VALID, &provider->min_valid_ms, 60 * SECOND, DAY},
+		{PROVIDER_FIELD_GATE_MAX_AGE, &provider->gate_max_age_ms, 0, DAY},
+		{PROVIDER_FIELD_PREFLIGHT_MAX_AGE, &provider->preflight_max_age_ms, 5 * SECOND, DAY},
+		{PROVIDER_FIELD_REFRESH_RETRY_TIMEOUT, &provider->refresh_retry_timeout_ms, 10 * SECOND, 60 * SECOND},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(durations); i++) {
@@ -258,10 +258,10 @@ static void builder_set_durations(struct builder *builder)
 		if (text == NULL)
 			continue;
 		if (!config_parse_duration(text, durations[i].target_ms) ||
-		        *durations[i].target_ms > durations[i].max_ms)
+			*durations[i].target_ms > durations[i].max_ms)
 			builder_refuse(builder, durations[i].field,
-			        arena_printf(builder->arena, "a duration like 10s or 1m30s, from 0s to %s",
-			                config_print_duration(builder->arena, durations[i].max_ms)));
+				arena_printf(builder->arena, "a duration like 10s or 1m30s, from 0s to %s",
+					config_print_duration(builder->arena, durations[i].max_ms)));
 	}
 }
 
@@ -282,7 +282,7 @@ static void builder_set_regex(struct builder *builder)
 	}
 	(void)regerror(failure, &compiled, reason, sizeof(reason));
 	builder_refuse(builder, PROVIDER_FIELD_REGEX,
-	        arena_printf(builder->arena, "a POSIX extended regular expression (regcomp says: %s)", reason));
+		arena_printf(builder->arena, "a POSIX extended regular expression (regcomp says: %s)", reason));
 }
 
 /* Blank-separated words, with one blank between them. */
@@ -342,13 +342,13 @@ bool providers_build(const struct config *config, struct providers *ret_provider
 	ret_providers->count = 0;
 	for (size_t i = 0; i < config->provider_count; i++) {
 		struct builder builder = {
-		        .arena = config->arena, .given = &config->providers[i], .complaints = complaints};
+			.arena = config->arena, .given = &config->providers[i], .complaints = complaints};
 		struct provider *provider = provider_build(&builder);
 
 		if (*provider->id != '\0' && providers_find(ret_providers, provider->id) != NULL)
 			config_complain(complaints, builder_place(&builder, PROVIDER_FIELD_ID), "id",
-			        "%s is already another provider's; give each its own",
-			        config_show(config->arena, provider->id));
+				"%s is already another provider's; give each its own",
+				config_show(config->arena, provider->id));
 		ret_providers->list[ret_providers->count++] = provider;
 	}
 	return complaints->count == complaints_before;

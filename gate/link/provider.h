@@ -36,10 +36,10 @@ enum client_auth { CLIENT_AUTH_UNKNOWN, CLIENT_AUTH_BASIC, CLIENT_AUTH_FORM };
 struct provider {
 	const char *id;
 	enum provider_type type;
-	const char *type_word;		/* as configured, lower case; what answers show */
+	const char *type_word; /* as configured, lower case; what answers show */
 	const char *display_name;
 	const char *display_icon;
-	const char *issuer;		/* "" where none is given; likewise every URL below */
+	const char *issuer; /* "" where none is given; likewise every URL below */
 	const char *client_id;
 	struct secret client_secret;
 	struct secret client_secret_2;
@@ -47,17 +47,17 @@ struct provider {
 	const char *token_url;
 	const char *validate_url;
 	const char *revoke_url;
-	const char *redirect_url;	/* "": <access url>/external-auth/{id}/callback */
+	const char *redirect_url; /* "": <access url>/external-auth/{id}/callback */
 	const char *device_code_url;
 	const char *app_install_url;
 	const char *app_installations_url;
 	const char *api_base_url;
 	const char *regex;
-	const char *scopes;		/* blank-separated */
-	const char *extra_token_keys;	/* blank-separated */
+	const char *scopes;           /* blank-separated */
+	const char *extra_token_keys; /* blank-separated */
 	bool device_flow;
 	bool no_refresh;
-	bool pkce;			/* S256 */
+	bool pkce; /* S256 */
 	enum fail_mode fail_mode;
 	enum enforcement enforcement;
 	int64_t last_known_good_max_age_ms;
@@ -65,7 +65,7 @@ struct provider {
 	int64_t gate_max_age_ms;
 	int64_t preflight_max_age_ms;
 	int64_t refresh_retry_timeout_ms;
-	_Atomic int client_auth;	/* enum client_auth, learnt */
+	_Atomic int client_auth; /* enum client_auth, learnt */
 };
 
 struct providers {
@@ -76,8 +76,8 @@ struct providers {
 /* Applies presets and checks: everything that contract section 2 refuses at start is complained about with its place.
  * A provider with ISSUER whose endpoints are not all given is completed later by provider_discover. Lives in the
  * configuration's arena. */
-MUST_CHECK bool providers_build(const struct config *config, struct providers *ret_providers,
-	struct config_complaints *complaints);
+MUST_CHECK bool providers_build(
+	const struct config *config, struct providers *ret_providers, struct config_complaints *complaints);
 
 /* NULL: not configured. */
 struct provider *providers_find(const struct providers *providers, const char *id);

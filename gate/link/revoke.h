@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telling a provider that a token is no longer wanted: github's DELETE with JSON and Basic (204), everybody else RFC 7009
- * (form, refresh token preferred, 200). Best effort: the link is gone from our side already. */
+/* Telling a provider that a token is no longer wanted: github's DELETE with JSON and Basic (204), everybody else RFC
+ * 7009 (form, refresh token preferred, 200). Best effort: the link is gone from our side already. */
 #ifndef LINK_REVOKE_H
 #define LINK_REVOKE_H
 

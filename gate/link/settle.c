@@ -113,9 +113,9 @@ static void take_refresh(struct settle_scope *scope, struct settling *settling)
 	settling->wake.at_us = FOREVER_US;
 	settling->retry_after_s = outcome.retry_after_s;
 	if (!read_again(scope, settling, &moved)) {
-		settling->progress.refresh =
-			outcome.end == REFRESH_GRANTED || outcome.end == REFRESH_NOT_TRIED ? REFRESH_FAILED_TRANSIENTLY
-											   : outcome.end;
+		settling->progress.refresh = outcome.end == REFRESH_GRANTED || outcome.end == REFRESH_NOT_TRIED
+						     ? REFRESH_FAILED_TRANSIENTLY
+						     : outcome.end;
 		return;
 	}
 	if (!moved && outcome.end == REFRESH_GRANTED)

@@ -49,7 +49,7 @@ static const char *member_number(const struct json *object, const char *name, st
 	const struct json *member = json_member(object, name);
 
 	return member == NULL || json_is(member, JSON_STRING) ? member_text(object, name, arena)
-							       : json_print(member, arena);
+							      : json_print(member, arena);
 }
 
 static bool has_text(const char *text)

@@ -8,10 +8,10 @@
 
 struct audit_row {
 	const char *request_id;
-	const char *action;		/* "link.import", "link.create", "link.remove", "user.create", … */
-	const char *initiator_id;	/* NULL: the service itself */
-	const char *subject_user_id;	/* NULL: none */
-	const char *subject;		/* provider id, template id, … or NULL */
+	const char *action;          /* "link.import", "link.create", "link.remove", "user.create", … */
+	const char *initiator_id;    /* NULL: the service itself */
+	const char *subject_user_id; /* NULL: none */
+	const char *subject;         /* provider id, template id, … or NULL */
 };
 
 MUST_CHECK bool audit_insert(struct store *store, const struct audit_row *row, struct problem *problem);

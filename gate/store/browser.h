@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Browser sessions, the one-time tickets that start them, and the one-time state of an authorization request. Secrets are
- * stored as SHA-256 hashes; PKCE verifiers are sealed by the vault. Expired rows are removed as new ones are made. */
+/* Browser sessions, the one-time tickets that start them, and the one-time state of an authorization request. Secrets
+ * are stored as SHA-256 hashes; PKCE verifiers are sealed by the vault. Expired rows are removed as new ones are made.
+ */
 #ifndef STORE_BROWSER_H
 #define STORE_BROWSER_H
 
@@ -14,8 +15,8 @@ MUST_CHECK bool ticket_insert(struct store *store, const uint8_t hash[SHA256_BYT
 struct browser_session {
 	const char *id;
 	struct user user;
-	const char *provider_id;	/* the only provider it may link; NULL: any (signed in) */
-	const char *redirect;		/* from the ticket; NULL: none */
+	const char *provider_id; /* the only provider it may link; NULL: any (signed in) */
+	const char *redirect;    /* from the ticket; NULL: none */
 };
 
 /* Spends the ticket for the provider and starts a session stored under session_hash, in one statement. *ret_found is
@@ -29,8 +30,8 @@ MUST_CHECK bool session_find(struct store *store, struct arena *arena, const uin
 
 struct oauth_state {
 	const char *provider_id;
-	struct secret verifier;		/* empty: no PKCE */
-	const char *redirect;		/* local path or NULL */
+	struct secret verifier; /* empty: no PKCE */
+	const char *redirect;   /* local path or NULL */
 };
 
 MUST_CHECK bool state_insert(struct store *store, const uint8_t hash[SHA256_BYTES], const char *session_id,

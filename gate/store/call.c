@@ -106,8 +106,8 @@ static uint8_t *put32(uint8_t *at, uint32_t value)
 	return at + sizeof(wire);
 }
 
-/* The head of a one-dimensional array: dimensions, has-NULLs, element type, length, lower bound (array_send). An empty one
- * has no dimension. */
+/* The head of a one-dimensional array: dimensions, has-NULLs, element type, length, lower bound (array_send). An empty
+ * one has no dimension. */
 #define ARRAY_HEAD_BYTES 20
 static uint8_t *put_array_head(uint8_t *at, uint32_t element_oid, size_t count)
 {

@@ -20,7 +20,7 @@
 
 struct call {
 	enum query query;
-	bool writes;		/* not run again where somebody may have run it already */
+	bool writes;            /* not run again where somebody may have run it already */
 	bool expects_violation; /* a violated constraint is an answer: rows.violated names it */
 	int count;
 	const char *values[CALL_PARAMETERS_MAX];
@@ -40,8 +40,8 @@ void bind_null(struct call *call);
 void bind_time_ms(struct call *call, int64_t at_ms); /* 0: SQL NULL */
 void bind_bytes(struct call *call, const void *bytes, size_t size);
 void bind_page(struct call *call, struct page page); /* two parameters: after id, limit */
-void bind_texts(struct call *call, struct arena *arena, size_t count, const char *const *texts); /* text[] */
-void bind_integers(struct call *call, struct arena *arena, size_t count, const int64_t *integers); /* bigint[] */
+void bind_texts(struct call *call, struct arena *arena, size_t count, const char *const *texts);     /* text[] */
+void bind_integers(struct call *call, struct arena *arena, size_t count, const int64_t *integers);   /* bigint[] */
 void bind_sealed(struct call *call, struct arena *arena, size_t count, const struct sealed *values); /* bytea[] */
 
 /* NAMEDATALEN of PostgreSQL, which bounds every name. */

@@ -22,8 +22,7 @@
 /* A passwd entry with its strings; sysconf suggests 1024. */
 #define PASSWD_BYTES_MAX 4096
 
-#define INSTALL_HINT                                                                                                   \
-	"Install it (apt install postgresql), or name a server in GATEHOUSE_PG_CONNECTION_URL."
+#define INSTALL_HINT "Install it (apt install postgresql), or name a server in GATEHOUSE_PG_CONNECTION_URL."
 
 /* --- user and programs -------------------------------------------------------------------------------------------- */
 
@@ -111,11 +110,14 @@ bool cluster_find_programs(struct cluster *cluster, struct problem *problem)
 	if (cluster->programs != NULL)
 		return true;
 	if (major == 0) {
-		problem_set(problem, PROBLEM_VALIDATION_FAILED, "The embedded database needs PostgreSQL, which is not installed.");
+		problem_set(problem, PROBLEM_VALIDATION_FAILED,
+			"The embedded database needs PostgreSQL, which is not installed.");
 		return problem_detail(problem, INSTALL_HINT);
 	}
-	problem_set(problem, PROBLEM_VALIDATION_FAILED, "The cluster in %.120s was made by PostgreSQL %ld, which is not "
-							"installed.", cluster->data_dir, major);
+	problem_set(problem, PROBLEM_VALIDATION_FAILED,
+		"The cluster in %.120s was made by PostgreSQL %ld, which is not "
+		"installed.",
+		cluster->data_dir, major);
 	return problem_detail(problem, "Install postgresql-%ld, or move the data to a newer one with pg_dump.", major);
 }
 
@@ -140,14 +142,15 @@ static char *const child_environment[] = {
 /* The bare system calls: glibc's functions of these names ask all threads to follow, and there are none here. */
 static bool become_user(const struct cluster *cluster)
 {
-	return !cluster->switches_user || (syscall(SYS_setgroups, 0, NULL) == 0 &&
-						  syscall(SYS_setresgid, cluster->gid, cluster->gid, cluster->gid) == 0 &&
-						  syscall(SYS_setresuid, cluster->uid, cluster->uid, cluster->uid) == 0);
+	return !cluster->switches_user ||
+	       (syscall(SYS_setgroups, 0, NULL) == 0 &&
+		       syscall(SYS_setresgid, cluster->gid, cluster->gid, cluster->gid) == 0 &&
+		       syscall(SYS_setresuid, cluster->uid, cluster->uid, cluster->uid) == 0);
 }
 
 /* In the child, where only async-signal-safe calls are allowed: other threads' locks may be held for ever. The death
- * signal is asked for after the change of user, because the kernel forgets it then; a parent that died before is seen by
- * its number. */
+ * signal is asked for after the change of user, because the kernel forgets it then; a parent that died before is seen
+ * by its number. */
 static void run_child(const struct launch *launch)
 {
 	(void)setsid();
@@ -162,7 +165,8 @@ static void run_child(const struct launch *launch)
 	(void)umask(077);
 	if (!become_user(launch->cluster) || chdir("/") != 0)
 		_exit(126);
-	if (prctl(PR_SET_PDEATHSIG, (unsigned long)launch->death_signal, 0UL, 0UL, 0UL) != 0 || getppid() != launch->parent)
+	if (prctl(PR_SET_PDEATHSIG, (unsigned long)launch->death_signal, 0UL, 0UL, 0UL) != 0 ||
+		getppid() != launch->parent)
 		_exit(126);
 	char *arguments[64];
 	size_t count = 0;
@@ -208,8 +212,8 @@ static bool refuse_init(const struct cluster *cluster, const char *why, struct p
 static bool run_initdb(const struct cluster *cluster, const char *folder)
 {
 	const char *program = arena_printf(cluster->arena, "%s/initdb", cluster->programs);
-	const char *const arguments[] = {program, "-D", folder, "-U", "gatehouse", "-A", "trust", "-E", "UTF8", "--no-locale",
-		"--no-instructions", NULL};
+	const char *const arguments[] = {program, "-D", folder, "-U", "gatehouse", "-A", "trust", "-E", "UTF8",
+		"--no-locale", "--no-instructions", NULL};
 	pid_t pid = cluster_spawn(cluster, arguments, SIGKILL);
 	int status = 0;
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)
@@ -238,9 +242,9 @@ static void sweep(const struct cluster *cluster)
 	globfree(&old);
 }
 
-/* Made beside its place and renamed when it is whole (initdb has synced it by then), so that what stands in its place is
- * never half a cluster. The name is new each time: the initdb of a killed parent takes a moment to die, and what it still
- * writes is swept away when ours is done. */
+/* Made beside its place and renamed when it is whole (initdb has synced it by then), so that what stands in its place
+ * is never half a cluster. The name is new each time: the initdb of a killed parent takes a moment to die, and what it
+ * still writes is swept away when ours is done. */
 bool cluster_init(struct cluster *cluster, struct problem *problem)
 {
 	sweep(cluster);

@@ -12,21 +12,21 @@
 #include "problem.h"
 
 struct cluster {
-	struct arena *arena; /* of everything below */
+	struct arena *arena;   /* of everything below */
 	const char *state_dir; /* absolute */
 	const char *data_dir;
 	const char *log_path;
 	const char *socket_dir;
 	const char *programs; /* the folder of initdb and postgres */
-	bool switches_user; /* we are root: the cluster runs as user postgres */
+	bool switches_user;   /* we are root: the cluster runs as user postgres */
 	uid_t uid;
 	gid_t gid;
 };
 
 /* --- cluster_files.c ---------------------------------------------------------------------------------------------- */
 
-/* Makes the state directory, 0700, or as root 0711 so that user postgres reaches its own folder in it. Sets state_dir and
- * what hangs on it. */
+/* Makes the state directory, 0700, or as root 0711 so that user postgres reaches its own folder in it. Sets state_dir
+ * and what hangs on it. */
 MUST_CHECK bool cluster_prepare_state(struct cluster *cluster, const char *state_dir, struct problem *problem);
 
 /* The folder of the socket: in the state directory where the path is short enough, else a private one elsewhere, whose
@@ -54,11 +54,12 @@ bool cluster_remove_tree(const char *path);
 MUST_CHECK bool cluster_find_user(struct cluster *cluster, struct problem *problem);
 MUST_CHECK bool cluster_find_programs(struct cluster *cluster, struct problem *problem);
 
-/* Runs initdb where there is no cluster yet. An attempt that was interrupted leaves nothing that a later one would use. */
+/* Runs initdb where there is no cluster yet. An attempt that was interrupted leaves nothing that a later one would use.
+ */
 MUST_CHECK bool cluster_init(struct cluster *cluster, struct problem *problem);
 
-/* Starts a program of the cluster as its user, in a session of its own, with none of our files, its output in the log, and
- * death_signal sent to it when the calling thread ends. -1 where it cannot be started. */
+/* Starts a program of the cluster as its user, in a session of its own, with none of our files, its output in the log,
+ * and death_signal sent to it when the calling thread ends. -1 where it cannot be started. */
 pid_t cluster_spawn(const struct cluster *cluster, const char *const *arguments, int death_signal);
 
 /* The connection string of the cluster's socket. */

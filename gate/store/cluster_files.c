@@ -52,7 +52,8 @@ static bool check_way(const struct cluster *cluster, struct problem *problem)
 		if (stat(path, &status) == 0 && (status.st_mode & S_IXOTH) == 0 && status.st_uid != cluster->uid)
 			return refuse(cluster->state_dir,
 				arena_printf(cluster->arena, "cannot be reached by user postgres because of %s", path),
-				arena_printf(cluster->arena, "chmod o+x %s, or set GATEHOUSE_STATE_DIR to another place", path),
+				arena_printf(cluster->arena,
+					"chmod o+x %s, or set GATEHOUSE_STATE_DIR to another place", path),
 				problem);
 	}
 	return true;
@@ -66,13 +67,16 @@ static bool check_state(const struct cluster *cluster, struct problem *problem)
 		return refuse(path, "is not a folder", "Set GATEHOUSE_STATE_DIR to another place.", problem);
 	if (status.st_uid != geteuid())
 		return refuse(path, "belongs to another user",
-			arena_printf(cluster->arena, "chown it to user id %u, or set GATEHOUSE_STATE_DIR to another place",
+			arena_printf(cluster->arena,
+				"chown it to user id %u, or set GATEHOUSE_STATE_DIR to another place",
 				(unsigned)geteuid()),
 			problem);
 	if ((status.st_mode & 022) != 0)
-		return refuse(path, "can be written by others", arena_printf(cluster->arena, "chmod go-w %s", path), problem);
+		return refuse(
+			path, "can be written by others", arena_printf(cluster->arena, "chmod go-w %s", path), problem);
 	/* Only the right to pass through: what lies in it has modes of its own. */
-	if (cluster->switches_user && (status.st_mode & S_IXOTH) == 0 && chmod(path, (status.st_mode & 07777) | 0011) != 0)
+	if (cluster->switches_user && (status.st_mode & S_IXOTH) == 0 &&
+		chmod(path, (status.st_mode & 07777) | 0011) != 0)
 		return refuse(path, "cannot be opened for user postgres", strerrordesc_np(errno), problem);
 	return !cluster->switches_user || check_way(cluster, problem);
 }
@@ -186,7 +190,8 @@ bool cluster_prepare_socket(struct cluster *cluster, struct problem *problem)
 		cluster->socket_dir = inside;
 		found = cluster_make_folder(cluster, inside);
 	} else {
-		found = (cluster_find_socket(cluster) && is_ours(cluster, cluster->socket_dir)) || make_elsewhere(cluster);
+		found = (cluster_find_socket(cluster) && is_ours(cluster, cluster->socket_dir)) ||
+			make_elsewhere(cluster);
 	}
 	if (found && write_record(cluster))
 		return true;

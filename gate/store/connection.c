@@ -16,8 +16,8 @@
 #define ANSWER_TIMEOUT_MS 7000
 
 /* The planner is told what is true of every statement here: there is an index for it. Otherwise a plan that was made
- * while a table was empty reads all of it until the next autovacuum. All parameters are equally selective, so the generic
- * plan is as good as any, and nothing runs long enough to be worth compiling. */
+ * while a table was empty reads all of it until the next autovacuum. All parameters are equally selective, so the
+ * generic plan is as good as any, and nothing runs long enough to be worth compiling. */
 #define SESSION_OPTIONS                                                                                                \
 	"-c statement_timeout=5000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
 
@@ -27,11 +27,11 @@ _Static_assert(STATEMENT_TIMEOUT_MS == 5000, "SESSION_OPTIONS spells it out");
  * no longer answers, not even TCP, is given up after five. Of several hosts the one that takes writes is wanted. */
 static PGconn *connect_with(const char *url, const char *options)
 {
-	const char *keywords[] = {"fallback_application_name", "connect_timeout", "target_session_attrs", "keepalives_idle",
-		"keepalives_interval", "keepalives_count", "tcp_user_timeout", "client_encoding",
+	const char *keywords[] = {"fallback_application_name", "connect_timeout", "target_session_attrs",
+		"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "client_encoding",
 		options == NULL ? "dbname" : "options", options == NULL ? NULL : "dbname", NULL};
-	const char *values[] = {
-		"gatehouse", "2", "read-write", "10", "5", "3", "5000", "UTF8", options == NULL ? url : options, url, NULL};
+	const char *values[] = {"gatehouse", "2", "read-write", "10", "5", "3", "5000", "UTF8",
+		options == NULL ? url : options, url, NULL};
 	return PQconnectdbParams(keywords, values, /* expand_dbname= */ 1);
 }
 

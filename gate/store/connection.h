@@ -28,7 +28,7 @@ struct connection {
 /* How one statement ended. result may be NULL where the connection was lost. */
 struct answer {
 	PGresult *result;
-	bool lost;	 /* the connection is of no more use */
+	bool lost;      /* the connection is of no more use */
 	bool not_begun; /* it is certain that nothing was done */
 };
 

@@ -153,8 +153,8 @@ static bool is_closing(struct decision_queue *queue, struct deadline *ret_by)
 }
 
 /* Tries again while the database is away. A row whose answer was lost is not written twice: its id is the key. */
-static bool insert_patiently(struct decision_queue *queue, const struct queued *rows, size_t count,
-	struct problem *problem)
+static bool insert_patiently(
+	struct decision_queue *queue, const struct queued *rows, size_t count, struct problem *problem)
 {
 	struct deadline patience = deadline_in_ms(RETRY_MS);
 	const struct timespec pause = {.tv_nsec = RETRY_PAUSE_MS * 1000000L};

@@ -21,8 +21,8 @@
 /* After kill -9 the server replays at most max_wal_size, 1 GB, before it answers. */
 #define READY_MS 300000
 
-/* A server that ends so often before its first answer will not come up. The first attempts may meet the processes of one
- * that was killed, which take a moment to notice. */
+/* A server that ends so often before its first answer will not come up. The first attempts may meet the processes of
+ * one that was killed, which take a moment to notice. */
 #define START_EXITS_MAX 5
 
 /* A service that is just stopping gives the lock back in a moment. */
@@ -39,8 +39,8 @@
 struct embedded {
 	struct cluster cluster;
 	struct postmaster *postmaster; /* NULL: joined, another process runs it */
-	int lock;		       /* exclusive: who starts and stops the cluster */
-	int users;		       /* shared: who uses it; exclusive: nobody may join, it is being stopped */
+	int lock;                      /* exclusive: who starts and stops the cluster */
+	int users;                     /* shared: who uses it; exclusive: nobody may join, it is being stopped */
 };
 
 static void pause_briefly(void)
@@ -49,7 +49,8 @@ static void pause_briefly(void)
 	(void)nanosleep(&pause, NULL);
 }
 
-/* --- the lock ------------------------------------------------------------------------------------------------------ */
+/* --- the lock ------------------------------------------------------------------------------------------------------
+ */
 
 /* -1 with errno EWOULDBLOCK where somebody else holds it otherwise. */
 static int take_file_lock(const struct cluster *cluster, const char *name, int operation)
@@ -94,17 +95,20 @@ static int take_lock_patiently(const struct cluster *cluster, int64_t patience_m
 static bool refuse_lock(const struct cluster *cluster, int error, struct problem *problem)
 {
 	if (error != EWOULDBLOCK) {
-		problem_set(problem, PROBLEM_VALIDATION_FAILED, "The lock in the state directory %.160s cannot be taken.",
-			cluster->state_dir);
+		problem_set(problem, PROBLEM_VALIDATION_FAILED,
+			"The lock in the state directory %.160s cannot be taken.", cluster->state_dir);
 		return problem_detail(problem, "%s", strerrordesc_np(error));
 	}
-	problem_set(problem, PROBLEM_CONFLICT, "Another gatehouse runs on the state directory %.160s.", cluster->state_dir);
-	return problem_detail(problem, "Stop it (its process id is in %s/lock), or set GATEHOUSE_STATE_DIR to another place; "
-				       "several services share one database by GATEHOUSE_PG_CONNECTION_URL.",
+	problem_set(
+		problem, PROBLEM_CONFLICT, "Another gatehouse runs on the state directory %.160s.", cluster->state_dir);
+	return problem_detail(problem,
+		"Stop it (its process id is in %s/lock), or set GATEHOUSE_STATE_DIR to another place; "
+		"several services share one database by GATEHOUSE_PG_CONNECTION_URL.",
 		cluster->state_dir);
 }
 
-/* --- start, join, stop ----------------------------------------------------------------------------------------------- */
+/* --- start, join, stop -----------------------------------------------------------------------------------------------
+ */
 
 static struct embedded *embedded_new(void)
 {
@@ -132,7 +136,8 @@ static bool await_ready(struct embedded *embedded, const char *url, struct probl
 	struct deadline deadline = deadline_in_ms(READY_MS);
 	while (PQping(url) != PQPING_OK) {
 		if (postmaster_exits(embedded->postmaster) >= START_EXITS_MAX || deadline_passed(deadline)) {
-			problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE, "The embedded PostgreSQL does not start: %.160s",
+			problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE,
+				"The embedded PostgreSQL does not start: %.160s",
 				cluster_last_complaint(&embedded->cluster, embedded->cluster.arena));
 			return problem_detail(problem, "The whole story is in %s.", embedded->cluster.log_path);
 		}
@@ -142,8 +147,8 @@ static bool await_ready(struct embedded *embedded, const char *url, struct probl
 }
 
 /* With the lock held. */
-static bool start_cluster(struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url,
-	struct problem *problem)
+static bool start_cluster(
+	struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url, struct problem *problem)
 {
 	struct cluster *cluster = &embedded->cluster;
 	if (!cluster_find_programs(cluster, problem) || !cluster_init(cluster, problem) ||
@@ -198,8 +203,8 @@ static bool join_running(struct embedded *embedded, struct arena *arena, struct 
 }
 
 /* Where the lock is another's, its service answers, or ends and leaves the lock to us. */
-static bool join_or_start(struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url,
-	struct problem *problem)
+static bool join_or_start(
+	struct embedded *embedded, struct arena *arena, struct secret *ret_connection_url, struct problem *problem)
 {
 	struct deadline deadline = deadline_in_ms(JOIN_MS);
 	do {
@@ -212,7 +217,8 @@ static bool join_or_start(struct embedded *embedded, struct arena *arena, struct
 			return true;
 		pause_briefly();
 	} while (!deadline_passed(deadline));
-	problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE, "The running gatehouse's embedded PostgreSQL does not answer.");
+	problem_set(
+		problem, PROBLEM_DATABASE_UNAVAILABLE, "The running gatehouse's embedded PostgreSQL does not answer.");
 	return problem_detail(problem, "Look at that service's log and at %s.", embedded->cluster.log_path);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The embedded default: a private PostgreSQL cluster in <state dir>/postgres, on a Unix socket only, as user `postgres`
- * where we are root. Made on the first start, found again at the next, also after kill -9 of us or of it. A lock file in
- * the state directory keeps a second service from starting it twice. */
+ * where we are root. Made on the first start, found again at the next, also after kill -9 of us or of it. A lock file
+ * in the state directory keeps a second service from starting it twice. */
 #ifndef STORE_EMBEDDED_H
 #define STORE_EMBEDDED_H
 
@@ -19,8 +19,8 @@ MUST_CHECK bool embedded_start(const char *state_dir, struct arena *arena, struc
 MUST_CHECK bool embedded_join(const char *state_dir, struct arena *arena, struct embedded **ret_embedded,
 	struct secret *ret_connection_url, struct problem *problem);
 
-/* Lets go of a cluster that was joined; stops one of our own (fast shutdown), waiting for those who joined it and for its
- * end. NULL is nothing to do. */
+/* Lets go of a cluster that was joined; stops one of our own (fast shutdown), waiting for those who joined it and for
+ * its end. NULL is nothing to do. */
 void embedded_stop(struct embedded *embedded);
 
 #endif

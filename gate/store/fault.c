@@ -15,19 +15,19 @@ static const struct {
 	const char *prefix;
 	enum fault fault;
 } faults[] = {
-	{"08", FAULT_AWAY},	/* connection exception */
-	{"57P01", FAULT_AWAY},	/* admin_shutdown */
-	{"57P02", FAULT_AWAY},	/* crash_shutdown */
-	{"57P03", FAULT_AWAY},	/* cannot_connect_now: starting up or shutting down */
-	{"57P05", FAULT_AWAY},	/* idle_session_timeout */
+	{"08", FAULT_AWAY},         /* connection exception */
+	{"57P01", FAULT_AWAY},      /* admin_shutdown */
+	{"57P02", FAULT_AWAY},      /* crash_shutdown */
+	{"57P03", FAULT_AWAY},      /* cannot_connect_now: starting up or shutting down */
+	{"57P05", FAULT_AWAY},      /* idle_session_timeout */
 	{"25006", FAULT_READ_ONLY}, /* read_only_sql_transaction */
-	{"57014", FAULT_BUSY},	/* query_canceled: statement_timeout */
-	{"55P03", FAULT_BUSY},	/* lock_not_available */
-	{"53", FAULT_BUSY},	/* insufficient resources, too_many_connections among them */
-	{"58", FAULT_BUSY},	/* system error: the server's disk failed */
-	{"40", FAULT_AGAIN},	/* serialization failure, deadlock */
-	{"26000", FAULT_STALE}, /* invalid_sql_statement_name: behind a proxy that switched servers */
-	{"0A000", FAULT_STALE}, /* cached plan must not change result type: a newer replica has migrated */
+	{"57014", FAULT_BUSY},      /* query_canceled: statement_timeout */
+	{"55P03", FAULT_BUSY},      /* lock_not_available */
+	{"53", FAULT_BUSY},         /* insufficient resources, too_many_connections among them */
+	{"58", FAULT_BUSY},         /* system error: the server's disk failed */
+	{"40", FAULT_AGAIN},        /* serialization failure, deadlock */
+	{"26000", FAULT_STALE},     /* invalid_sql_statement_name: behind a proxy that switched servers */
+	{"0A000", FAULT_STALE},     /* cached plan must not change result type: a newer replica has migrated */
 	{"23", FAULT_VIOLATION},
 };
 

@@ -8,13 +8,13 @@
 #include "problem.h"
 
 enum fault {
-	FAULT_OTHER,		/* a bug of ours, or a schema that is not ours: PROBLEM_INTERNAL */
-	FAULT_VIOLATION,	/* a constraint said no */
-	FAULT_AWAY,		/* the server is going, coming or gone: its other connections are no better */
-	FAULT_READ_ONLY,	/* this server is no longer the primary; nothing was done, and another may be it by now */
-	FAULT_BUSY,		/* the server lives but has no room or time for this statement */
-	FAULT_AGAIN,		/* nothing was done; the same statement may succeed now */
-	FAULT_STALE,		/* this connection does not know its prepared statement any more; nothing was done */
+	FAULT_OTHER,     /* a bug of ours, or a schema that is not ours: PROBLEM_INTERNAL */
+	FAULT_VIOLATION, /* a constraint said no */
+	FAULT_AWAY,      /* the server is going, coming or gone: its other connections are no better */
+	FAULT_READ_ONLY, /* this server is no longer the primary; nothing was done, and another may be it by now */
+	FAULT_BUSY,      /* the server lives but has no room or time for this statement */
+	FAULT_AGAIN,     /* nothing was done; the same statement may succeed now */
+	FAULT_STALE,     /* this connection does not know its prepared statement any more; nothing was done */
 	FAULT_COUNT
 };
 

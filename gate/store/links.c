@@ -46,8 +46,8 @@ void link_read_row(struct row *row, struct arena *arena, const struct vault *vau
 	ret_link->updated_at_ms = row_time_ms(row);
 }
 
-bool link_list(struct store *store, struct arena *arena, const char *owner_id, size_t *ret_count, struct link **ret_links,
-	struct problem *problem)
+bool link_list(struct store *store, struct arena *arena, const char *owner_id, size_t *ret_count,
+	struct link **ret_links, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_LINK_LIST);
@@ -90,8 +90,8 @@ bool link_find(struct store *store, struct arena *arena, const char *owner_id, c
 	return find_one(store, arena, &call, ret_found, ret_link, problem);
 }
 
-bool link_delete(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id, bool *ret_found,
-	struct link *ret_link, struct problem *problem)
+bool link_delete(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
+	bool *ret_found, struct link *ret_link, struct problem *problem)
 {
 	struct call call;
 	call_write(&call, QUERY_LINK_DELETE);
@@ -100,8 +100,8 @@ bool link_delete(struct store *store, struct arena *arena, const char *owner_id,
 	return find_one(store, arena, &call, ret_found, ret_link, problem);
 }
 
-static void bind_tokens(struct call *call, struct arena *arena, const struct vault *vault,
-	const struct link_tokens *tokens)
+static void bind_tokens(
+	struct call *call, struct arena *arena, const struct vault *vault, const struct link_tokens *tokens)
 {
 	struct cell cell = {tokens->owner_id, tokens->provider_id, "access_token"};
 	bind_cell(call, arena, vault, cell, tokens->access_token);
@@ -150,8 +150,8 @@ bool link_note_valid(struct store *store, const char *owner_id, const char *prov
 	return store_do(store, &call, problem);
 }
 
-bool link_note_rejected(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,
-	struct problem *problem)
+bool link_note_rejected(
+	struct store *store, const char *owner_id, const char *provider_id, int64_t generation, struct problem *problem)
 {
 	struct call call;
 	call_write(&call, QUERY_LINK_NOTE_REJECTED);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links: one owner's tokens at one provider. Every write moves the generation on. Token columns are sealed and opened by
- * the vault on the way. */
+/* Links: one owner's tokens at one provider. Every write moves the generation on. Token columns are sealed and opened
+ * by the vault on the way. */
 #ifndef STORE_LINKS_H
 #define STORE_LINKS_H
 
@@ -11,16 +11,16 @@ struct link {
 	const char *owner_id;
 	const char *provider_id;
 	int64_t generation;
-	bool readable;			/* false: no key opens it; the tokens are then empty */
+	bool readable; /* false: no key opens it; the tokens are then empty */
 	struct secret access_token;
-	struct secret refresh_token;	/* empty: none */
-	struct secret extras;		/* JSON object of EXTRA_TOKEN_KEYS and what presets keep; empty: none */
-	const char *account;		/* login at the provider, NULL where it is not known */
-	enum reason remembered;		/* REASON_COUNT: nothing */
-	const char *remembered_detail;	/* NULL: nothing */
+	struct secret refresh_token;   /* empty: none */
+	struct secret extras;          /* JSON object of EXTRA_TOKEN_KEYS and what presets keep; empty: none */
+	const char *account;           /* login at the provider, NULL where it is not known */
+	enum reason remembered;        /* REASON_COUNT: nothing */
+	const char *remembered_detail; /* NULL: nothing */
 	int64_t issued_at_ms;
-	int64_t expires_at_ms;		/* 0: never */
-	int64_t last_valid_at_ms;	/* 0: not confirmed in this generation */
+	int64_t expires_at_ms;    /* 0: never */
+	int64_t last_valid_at_ms; /* 0: not confirmed in this generation */
 	int64_t created_at_ms;
 	int64_t updated_at_ms;
 };
@@ -31,7 +31,8 @@ MUST_CHECK bool link_find(struct store *store, struct arena *arena, const char *
 	bool *ret_found, struct link *ret_link, struct problem *problem);
 
 /* What linking, re-linking and importing write; replaces the tokens, forgets what was remembered, generation + 1 (1 at
- * first; a link that was removed and made again goes on from a higher number, never back). *ret_generation may be NULL. */
+ * first; a link that was removed and made again goes on from a higher number, never back). *ret_generation may be NULL.
+ */
 struct link_tokens {
 	const char *owner_id;
 	const char *provider_id;
@@ -41,8 +42,8 @@ struct link_tokens {
 	const char *account;
 	int64_t expires_at_ms;
 };
-MUST_CHECK bool link_save(struct store *store, const struct link_tokens *tokens, int64_t *ret_generation,
-	struct problem *problem);
+MUST_CHECK bool link_save(
+	struct store *store, const struct link_tokens *tokens, int64_t *ret_generation, struct problem *problem);
 
 /* Notes the account and that the provider confirmed the token of exactly this generation, without moving it on. */
 MUST_CHECK bool link_note_valid(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,

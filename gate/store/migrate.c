@@ -27,14 +27,17 @@ static bool refuse_url(struct problem *problem)
 {
 	/* libpq's own words would quote the string, and it may hold a password. */
 	problem_set(problem, PROBLEM_VALIDATION_FAILED, "The database's connection string cannot be read.");
-	return problem_detail(problem, "Give GATEHOUSE_PG_CONNECTION_URL as postgresql://user:password@host:port/database or "
-				       "as host=... user=... dbname=...; percent-encode special characters in the URL form.");
+	return problem_detail(problem, "Give GATEHOUSE_PG_CONNECTION_URL as "
+				       "postgresql://user:password@host:port/database or "
+				       "as host=... user=... dbname=...; percent-encode special characters in the URL "
+				       "form.");
 }
 
 static bool refuse_connection(const char *why, struct problem *problem)
 {
 	problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE, "The database cannot be reached: %.180s", why);
-	return problem_detail(problem, "Check that PostgreSQL runs there and that GATEHOUSE_PG_CONNECTION_URL names the right "
+	return problem_detail(problem, "Check that PostgreSQL runs there and that GATEHOUSE_PG_CONNECTION_URL names "
+				       "the right "
 				       "host, port, database, user and password.");
 }
 
@@ -68,23 +71,26 @@ static bool refuse_rights(struct connection *connection, const char *what, struc
 	const char *names[3] = {"the role", "the database", "public"};
 	(void)!read_names(connection, arena, names);
 	const char *schema = *names[2] == '\0' ? "public" : names[2];
-	problem_set(problem, PROBLEM_FORBIDDEN, "Database role %.40s lacks rights in schema %.40s of database %.40s: %.90s.",
-		names[0], schema, names[1], what);
+	problem_set(problem, PROBLEM_FORBIDDEN,
+		"Database role %.40s lacks rights in schema %.40s of database %.40s: %.90s.", names[0], schema,
+		names[1], what);
 	return problem_detail(problem,
-		"As the owner of the database: GRANT USAGE, CREATE ON SCHEMA %s TO %s; and, where another role made the "
+		"As the owner of the database: GRANT USAGE, CREATE ON SCHEMA %s TO %s; and, where another role made "
+		"the "
 		"tables, GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s;",
 		schema, names[0], schema, names[0]);
 }
 
 /* --- steps -------------------------------------------------------------------------------------------------------- */
 
-static bool fail_step(struct connection *connection, const struct answer *answer, const char *what,
-	struct problem *problem)
+static bool fail_step(
+	struct connection *connection, const struct answer *answer, const char *what, struct problem *problem)
 {
 	char sqlstate[8] = "";
 	char why[180] = "";
 	const char *state = answer_sqlstate(answer);
-	const char *primary = answer->result == NULL ? NULL : PQresultErrorField(answer->result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *primary =
+		answer->result == NULL ? NULL : PQresultErrorField(answer->result, PG_DIAG_MESSAGE_PRIMARY);
 	snprintf(sqlstate, sizeof(sqlstate), "%s", state == NULL ? "" : state);
 	snprintf(why, sizeof(why), "%s", primary == NULL ? "the connection broke" : primary);
 	PQclear(answer->result);
@@ -172,7 +178,8 @@ static const struct migration *next_after(int version)
 /* Applies one migration under the lock, unless another replica was faster. */
 static bool apply_next(struct connection *connection, int *ret_version, int *ret_applied, struct problem *problem)
 {
-	if (!run_statement(connection, QUERY_BEGIN, problem) || !run_statement(connection, QUERY_MIGRATE_LOCK, problem) ||
+	if (!run_statement(connection, QUERY_BEGIN, problem) ||
+		!run_statement(connection, QUERY_MIGRATE_LOCK, problem) ||
 		!read_version(connection, ret_version, problem))
 		return false;
 	const struct migration *migration = next_after(*ret_version);
@@ -206,7 +213,8 @@ static bool check_table_rights(struct connection *connection, struct problem *pr
 	const char *tables = row_text(&row, arena);
 	if (tables == NULL)
 		return true;
-	return refuse_rights(connection, arena_printf(arena, "no SELECT, INSERT, UPDATE, DELETE on %s", tables), problem);
+	return refuse_rights(
+		connection, arena_printf(arena, "no SELECT, INSERT, UPDATE, DELETE on %s", tables), problem);
 }
 
 bool migrate_database(struct secret connection_url, int *ret_applied, struct problem *problem)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema's history, embedded at build from schema/migrations/, applied in order, each once, under a lock that several
- * starting replicas share (a lock row or transaction-level advisory lock: nothing of a session's, for pgbouncer). */
+/* The schema's history, embedded at build from schema/migrations/, applied in order, each once, under a lock that
+ * several starting replicas share (a lock row or transaction-level advisory lock: nothing of a session's, for
+ * pgbouncer). */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 

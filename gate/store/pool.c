@@ -39,7 +39,7 @@ struct pool {
 	struct waiter **last;
 	size_t connections_max;
 	size_t open; /* idle or lent */
-	bool away;	/* the last attempt to connect failed; kept for the log */
+	bool away;   /* the last attempt to connect failed; kept for the log */
 	bool closing;
 	struct deadline grow_again;
 };

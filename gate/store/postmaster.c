@@ -38,7 +38,8 @@ struct postmaster {
 	bool watched; /* the watcher is at work */
 };
 
-/* --- a server that an earlier gatehouse has left behind ------------------------------------------------------------ */
+/* --- a server that an earlier gatehouse has left behind ------------------------------------------------------------
+ */
 
 static pid_t recorded_pid(const struct cluster *cluster)
 {
@@ -92,20 +93,21 @@ static void end_orphan(const struct cluster *cluster)
 	(void)!await_end(cluster, pid, STOP_MS);
 }
 
-/* --- the watcher --------------------------------------------------------------------------------------------------- */
+/* --- the watcher ---------------------------------------------------------------------------------------------------
+ */
 
 /* Unix socket only, in a folder that only its user can open. Small, since it serves one service: the pool, and some for
- * psql. No replicas will ever connect, so the WAL may be minimal. The log speaks of starts, stops and fatal errors; what
- * a statement did wrong is in the service's own. */
+ * psql. No replicas will ever connect, so the WAL may be minimal. The log speaks of starts, stops and fatal errors;
+ * what a statement did wrong is in the service's own. */
 static pid_t spawn_server(const struct cluster *cluster)
 {
 	struct arena *arena = arena_new(65536);
-	const char *const arguments[] = {arena_printf(arena, "%s/postgres", cluster->programs), "-D", cluster->data_dir, "-k",
-		cluster->socket_dir, "-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_permissions=0700", "-c",
-		"max_connections=100", "-c", "shared_buffers=64MB", "-c", "max_wal_size=1GB", "-c", "wal_level=minimal", "-c",
-		"max_wal_senders=0", "-c", "jit=off", "-c", "logging_collector=off", "-c", "log_destination=stderr", "-c",
-		"log_min_messages=log", "-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off", "-c",
-		"cluster_name=gatehouse", NULL};
+	const char *const arguments[] = {arena_printf(arena, "%s/postgres", cluster->programs), "-D", cluster->data_dir,
+		"-k", cluster->socket_dir, "-c", "listen_addresses=", "-c", "port=5432", "-c",
+		"unix_socket_permissions=0700", "-c", "max_connections=100", "-c", "shared_buffers=64MB", "-c",
+		"max_wal_size=1GB", "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "jit=off", "-c",
+		"logging_collector=off", "-c", "log_destination=stderr", "-c", "log_min_messages=log", "-c",
+		"log_min_error_statement=panic", "-c", "log_checkpoints=off", "-c", "cluster_name=gatehouse", NULL};
 	pid_t pid = cluster_spawn(cluster, arguments, SIGINT);
 	arena_free(arena);
 	return pid;
@@ -172,7 +174,8 @@ static void *watch(void *argument)
 	return NULL;
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
 
 struct postmaster *postmaster_new(const struct cluster *cluster)
 {

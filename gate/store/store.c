@@ -65,7 +65,8 @@ static enum run_end end_internal(const struct call *call, const struct answer *a
 {
 	log_event(LOG_ERROR, "statement failed", log_string("statement", statement_of(call->query)->name),
 		log_string("sqlstate", answer_sqlstate(answer)),
-		log_string("hint", strncmp(answer_sqlstate(answer), "42P05", 5) == 0 ? "GATEHOUSE_PG_PREPARE=off" : NULL));
+		log_string(
+			"hint", strncmp(answer_sqlstate(answer), "42P05", 5) == 0 ? "GATEHOUSE_PG_PREPARE=off" : NULL));
 	problem_set(problem, PROBLEM_INTERNAL, "The database refused a statement of the service.");
 	return RUN_FAILED;
 }
@@ -78,7 +79,8 @@ static void take_violation(const struct answer *answer, struct rows *ret_rows)
 		snprintf(ret_rows->violated, sizeof(ret_rows->violated), "%s", constraint);
 }
 
-/* What follows from a statement that failed, in the order of enum fault. `again`: it is certain that nothing was done. */
+/* What follows from a statement that failed, in the order of enum fault. `again`: it is certain that nothing was done.
+ */
 static const struct {
 	bool drop;
 	bool again;
@@ -109,7 +111,8 @@ static enum run_end end_failed(struct store *store, struct connection *connectio
 	return again ? RUN_AGAIN : RUN_FAILED;
 }
 
-static enum run_end run_once(struct store *store, const struct call *call, struct rows *ret_rows, struct problem *problem)
+static enum run_end run_once(
+	struct store *store, const struct call *call, struct rows *ret_rows, struct problem *problem)
 {
 	struct connection *connection = NULL;
 	if (!pool_borrow(store->pool, &connection, problem))
@@ -161,7 +164,8 @@ bool store_ping(struct store *store, struct problem *problem)
 	int64_t version = row_integer(&row);
 	if (version == migrate_newest_version())
 		return true;
-	problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE, "The database's schema is at version %d, this service's is %d.",
-		(int)version, migrate_newest_version());
+	problem_set(problem, PROBLEM_DATABASE_UNAVAILABLE,
+		"The database's schema is at version %d, this service's is %d.", (int)version,
+		migrate_newest_version());
 	return problem_detail(problem, "Restart the service: it migrates the database or says why not.");
 }

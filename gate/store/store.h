@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PostgreSQL: a small pool of connections, borrowed for one statement and given back, never held while a provider is
- * asked. No state lives in a connection beyond a statement (pgbouncer's transaction mode works). Where the server cannot
- * be reached a call fails at once with PROBLEM_DATABASE_UNAVAILABLE and a retry_after_s; the next call connects anew, so
- * a restart of PostgreSQL needs none of ours. A read that meets a connection that died is run once more on a new one; a
- * write whose outcome nobody learnt is not. */
+ * asked. No state lives in a connection beyond a statement (pgbouncer's transaction mode works). Where the server
+ * cannot be reached a call fails at once with PROBLEM_DATABASE_UNAVAILABLE and a retry_after_s; the next call connects
+ * anew, so a restart of PostgreSQL needs none of ours. A read that meets a connection that died is run once more on a
+ * new one; a write whose outcome nobody learnt is not. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -20,10 +20,10 @@ struct store;
 struct vault;
 
 struct store_options {
-	struct secret connection_url;	/* any libpq connection string */
-	bool prepare;			/* named prepared statements; false behind pgbouncer in transaction mode */
-	size_t connections;		/* size of the pool */
-	const struct vault *vault;	/* opens and seals token columns; owned by the caller, outlives the store */
+	struct secret connection_url; /* any libpq connection string */
+	bool prepare;                 /* named prepared statements; false behind pgbouncer in transaction mode */
+	size_t connections;           /* size of the pool */
+	const struct vault *vault;    /* opens and seals token columns; owned by the caller, outlives the store */
 };
 
 /* Makes the pool; connects on first use. The caller owns *ret_store. */

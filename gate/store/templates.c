@@ -23,8 +23,9 @@ static void read_template(struct row *row, struct arena *arena, struct template 
 	ret_template->updated_at_ms = row_time_ms(row);
 }
 
-bool template_insert(struct store *store, struct arena *arena, const char *name, const struct requirements *requirements,
-	struct template *ret_template, struct template_version *ret_version, struct problem *problem)
+bool template_insert(struct store *store, struct arena *arena, const char *name,
+	const struct requirements *requirements, struct template *ret_template, struct template_version *ret_version,
+	struct problem *problem)
 {
 	char template_id[UUID_TEXT_SIZE];
 	char version_id[UUID_TEXT_SIZE];

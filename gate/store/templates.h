@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates and their versions. A version's requirements are stored as [{id, optional}]; a legacy list of bare ids, or a
- * mixed one, is read as well (bare: required). */
+/* Templates and their versions. A version's requirements are stored as [{id, optional}]; a legacy list of bare ids, or
+ * a mixed one, is read as well (bare: required). */
 #ifndef STORE_TEMPLATES_H
 #define STORE_TEMPLATES_H
 
@@ -10,13 +10,14 @@
 struct template_version {
 	const char *id;
 	const char *template_id;
-	int64_t ordinal;	/* 1 for the first */
+	int64_t ordinal; /* 1 for the first */
 	bool archived;
 	int64_t created_at_ms;
 	struct requirements requirements;
 };
 
-struct template {
+struct template
+{
 	const char *id;
 	const char *name;
 	const char *active_version_id;
@@ -36,8 +37,8 @@ MUST_CHECK bool template_find(struct store *store, struct arena *arena, const ch
 MUST_CHECK bool template_list(struct store *store, struct arena *arena, struct page page, size_t *ret_count,
 	struct template **ret_templates, struct problem *problem);
 
-/* NULL members stay as they are. PROBLEM_VALIDATION_FAILED (active_version_id) where the version is not this template's,
- * PROBLEM_VERSION_ARCHIVED where it is archived. */
+/* NULL members stay as they are. PROBLEM_VALIDATION_FAILED (active_version_id) where the version is not this
+ * template's, PROBLEM_VERSION_ARCHIVED where it is archived. */
 struct template_change {
 	const char *active_version_id;
 	const enum enforcement *enforcement;

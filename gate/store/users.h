@@ -9,9 +9,9 @@
 struct user {
 	const char *id;
 	const char *username;
-	const char *email;	/* NULL: none */
+	const char *email; /* NULL: none */
 	bool suspended;
-	role_set roles;		/* always holds ROLE_MEMBER */
+	role_set roles; /* always holds ROLE_MEMBER */
 	int64_t created_at_ms;
 };
 
@@ -39,15 +39,16 @@ MUST_CHECK bool user_update(struct store *store, struct arena *arena, const char
 /* PROBLEM_CONFLICT where the user still has workspaces. Links, tokens and sessions go with the user. */
 MUST_CHECK bool user_delete(struct store *store, const char *id, bool *ret_found, struct problem *problem);
 
-/* Makes sure user `admin` (role admin, active) exists and that the token is one of its tokens. Safe for many replicas. */
+/* Makes sure user `admin` (role admin, active) exists and that the token is one of its tokens. Safe for many replicas.
+ */
 MUST_CHECK bool user_bootstrap_admin(struct store *store, struct secret token, struct problem *problem);
 
 struct api_token {
 	const char *id;
-	const char *name;		/* "" where none was given */
+	const char *name; /* "" where none was given */
 	int64_t created_at_ms;
 	int64_t expires_at_ms;
-	int64_t last_used_at_ms;	/* 0: never; kept to the minute, not to the request */
+	int64_t last_used_at_ms; /* 0: never; kept to the minute, not to the request */
 };
 
 MUST_CHECK bool token_insert(struct store *store, struct arena *arena, const char *user_id, const char *name,

@@ -284,5 +284,6 @@ bool vault_check(const struct vault *vault, struct store *store, struct problem 
 		if (!check_links(vault, store, arena, problem) || !add_check_value(vault, store, arena, slot, problem))
 			return false;
 	}
-	return problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The encryption keys' check value is being changed by others.");
+	return problem_set(
+		problem, PROBLEM_CHANGED_MEANWHILE, "The encryption keys' check value is being changed by others.");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encryption of token columns at rest (contract section 5): AES-256-GCM, additional data "owner id, provider id, column",
- * key id beside the value. The first key encrypts, all decrypt. Without keys (GATEHOUSE_ALLOW_CLEARTEXT_TOKENS) values are
- * stored clear with key id NULL; clear rows stay readable when keys come later. */
+/* Encryption of token columns at rest (contract section 5): AES-256-GCM, additional data "owner id, provider id,
+ * column", key id beside the value. The first key encrypts, all decrypt. Without keys
+ * (GATEHOUSE_ALLOW_CLEARTEXT_TOKENS) values are stored clear with key id NULL; clear rows stay readable when keys come
+ * later. */
 #ifndef STORE_VAULT_H
 #define STORE_VAULT_H
 
@@ -23,7 +24,7 @@ size_t vault_key_count(const struct vault *vault);
 const char *vault_key_id_at(const struct vault *vault, size_t index);
 
 /* Reads the key file in the state directory, or makes it (mode 0600) where create is set. */
-MUST_CHECK bool vault_key_file(const char *state_dir, bool create, struct arena *arena, struct secret *ret_keys,
-	struct problem *problem);
+MUST_CHECK bool vault_key_file(
+	const char *state_dir, bool create, struct arena *arena, struct secret *ret_keys, struct problem *problem);
 
 #endif

@@ -27,7 +27,8 @@ MUST_CHECK bool vault_opens_check(
 bool vault_has_key(const struct vault *vault, const char *key_id);
 
 /* Binds the sealed value, or NULL for an empty secret. What is bound lives in arena. */
-void bind_cell(struct call *call, struct arena *arena, const struct vault *vault, struct cell cell, struct secret plain);
+void bind_cell(
+	struct call *call, struct arena *arena, const struct vault *vault, struct cell cell, struct secret plain);
 
 /* Reads the next column. A NULL reads as an empty secret. false where no key opens the value. */
 MUST_CHECK bool row_cell(struct row *row, struct arena *arena, const struct vault *vault, const char *key_id,

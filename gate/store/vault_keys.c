@@ -35,7 +35,8 @@ static bool check_file(int fd, const char *path, struct arena *arena, struct pro
 		return refuse_file(path, "belongs to another user",
 			arena_printf(arena, "chown %u %s", (unsigned)geteuid(), path), problem);
 	if ((status.st_mode & 077) != 0)
-		return refuse_file(path, "can be read or written by others", arena_printf(arena, "chmod 600 %s", path), problem);
+		return refuse_file(
+			path, "can be read or written by others", arena_printf(arena, "chmod 600 %s", path), problem);
 	return true;
 }
 
@@ -52,7 +53,8 @@ static bool read_keys(int fd, const char *path, struct arena *arena, struct secr
 	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r' || text[size - 1] == ' '))
 		size--;
 	if (got < 0 || size == 0)
-		return refuse_file(path, "cannot be read or is empty", "Put the key file back from your backup.", problem);
+		return refuse_file(
+			path, "cannot be read or is empty", "Put the key file back from your backup.", problem);
 	text[size] = '\0';
 	*ret_keys = (struct secret){text, size};
 	return true;
@@ -85,8 +87,8 @@ static bool make_file(const char *state_dir, const char *path, struct arena *are
 	return true;
 }
 
-bool vault_key_file(const char *state_dir, bool create, struct arena *arena, struct secret *ret_keys,
-	struct problem *problem)
+bool vault_key_file(
+	const char *state_dir, bool create, struct arena *arena, struct secret *ret_keys, struct problem *problem)
 {
 	const char *path = arena_printf(arena, "%s/%s", state_dir, KEY_FILE_NAME);
 	if (create && access(path, F_OK) != 0 && !make_file(state_dir, path, arena, problem))

@@ -31,7 +31,8 @@ static bool read_requirements(const char *text, struct requirements *ret_require
 	return true;
 }
 
-bool version_read_row(struct row *row, struct arena *arena, struct template_version *ret_version, struct problem *problem)
+bool version_read_row(
+	struct row *row, struct arena *arena, struct template_version *ret_version, struct problem *problem)
 {
 	ret_version->id = row_uuid(row, arena);
 	ret_version->template_id = row_uuid(row, arena);
@@ -89,7 +90,8 @@ bool version_insert(struct store *store, struct arena *arena, const char *templa
 		if (!rows_violate(&rows, "template_versions_template_id_ordinal_key"))
 			return problem_set(problem, PROBLEM_INTERNAL, "The version breaks the rule %s.", rows.violated);
 	}
-	return problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "Many versions of this template are being made at once.");
+	return problem_set(
+		problem, PROBLEM_CHANGED_MEANWHILE, "Many versions of this template are being made at once.");
 }
 
 bool version_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
@@ -102,8 +104,8 @@ bool version_find(struct store *store, struct arena *arena, const char *id, bool
 	return store_run(store, &call, &rows, problem) && take_one(&rows, arena, ret_found, ret_version, problem);
 }
 
-bool version_list(struct store *store, struct arena *arena, const char *template_id, struct page page, size_t *ret_count,
-	struct template_version **ret_versions, struct problem *problem)
+bool version_list(struct store *store, struct arena *arena, const char *template_id, struct page page,
+	size_t *ret_count, struct template_version **ret_versions, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_VERSION_LIST);

@@ -51,7 +51,8 @@ static enum insert_end end_of(const struct rows *rows, int64_t *ret_created_at_m
 static bool is_unknown_violation(const struct rows *rows)
 {
 	return *rows->violated != '\0' && !rows_violate(rows, "workspaces_owner_id_name_key") &&
-	       !rows_violate(rows, "workspaces_owner_id_fkey") && !rows_violate(rows, "workspaces_template_version_id_fkey");
+	       !rows_violate(rows, "workspaces_owner_id_fkey") &&
+	       !rows_violate(rows, "workspaces_template_version_id_fkey");
 }
 
 /* What was inserted is known here; only the time is the database's. */

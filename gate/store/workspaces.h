@@ -10,23 +10,23 @@
 
 /* Everything a create or a preflight needs, in one round trip. */
 struct create_question {
-	const char *owner;		/* id or user name */
-	const char *template_id;	/* NULL when version_id is given, and the other way round */
+	const char *owner;       /* id or user name */
+	const char *template_id; /* NULL when version_id is given, and the other way round */
 	const char *version_id;
-	const char *workspace_name;	/* NULL at preflight */
+	const char *workspace_name; /* NULL at preflight */
 };
 
 struct create_facts {
 	bool owner_found;
 	struct user owner;
-	bool version_found;		/* false also where the template exists but not the version */
+	bool version_found; /* false also where the template exists but not the version */
 	struct template_version version;
 	enum enforcement template_enforcement;
 	bool template_deprecated;
 	const char *template_name;
 	bool name_taken;
 	size_t link_count;
-	struct link *links;		/* the owner's links at providers the version names */
+	struct link *links; /* the owner's links at providers the version names */
 };
 MUST_CHECK bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
 	struct create_facts *ret_facts, struct problem *problem);
@@ -47,9 +47,9 @@ struct workspace {
 	const char *owner_name;
 	const char *template_id;
 	const char *template_version_id;
-	const char *decision_id;	/* NULL: created without one */
-	const char *parameters;		/* JSON object text as given */
-	const char *warnings;		/* JSON array text as answered at create */
+	const char *decision_id; /* NULL: created without one */
+	const char *parameters;  /* JSON object text as given */
+	const char *warnings;    /* JSON array text as answered at create */
 	int64_t created_at_ms;
 	struct build latest_build;
 };
@@ -64,8 +64,8 @@ struct workspace_insert {
 	const struct create_facts *facts;
 	const char *initiator_id;
 	const char *name;
-	const char *parameters;		/* JSON object text */
-	const char *warnings;		/* JSON array text */
+	const char *parameters; /* JSON object text */
+	const char *warnings;   /* JSON array text */
 	size_t relied_count;
 	const struct relied_link *relied;
 	const struct decision_row *decision;
@@ -85,7 +85,7 @@ MUST_CHECK bool workspace_find(struct store *store, struct arena *arena, const c
 struct workspace_page {
 	size_t count;
 	struct workspace *list;
-	bool has_more;	/* behind the last of them; a page of large parameters ends before its limit (PAGE_BYTES_MAX) */
+	bool has_more; /* behind the last of them; a page of large parameters ends before its limit (PAGE_BYTES_MAX) */
 };
 
 MUST_CHECK bool workspace_list(struct store *store, struct arena *arena, const char *owner_id, struct page page,

@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	const char *name = NULL;
 	int64_t number = 0;
 	const struct json_field fields[] = {
-	        {.name = "name", .type = JSON_STRING, .target = &name, .required = true, .bytes_max = NAME_BYTES_MAX},
-	        {.name = "number", .type = JSON_INTEGER, .target = &number, .min = -5, .max = 5},
+		{.name = "name", .type = JSON_STRING, .target = &name, .required = true, .bytes_max = NAME_BYTES_MAX},
+		{.name = "number", .type = JSON_INTEGER, .target = &number, .min = -5, .max = 5},
 	};
 
 	if (!json_parse((const char *)bytes, size, &root, &problem))

@@ -43,14 +43,24 @@ extern const struct suite access_suite, access_set_suite;
 extern const struct suite requirements_suite, names_suite, reasons_suite, words_suite;
 
 /* How a suite's file writes its columns and itself. */
-#define WORDS(column_name, list) {.name = column_name, .parse = parse_word, .words = list, .word_count = COUNT_OF(list)}
+#define WORDS(column_name, list)                                                                                       \
+	{                                                                                                              \
+		.name = column_name, .parse = parse_word, .words = list, .word_count = COUNT_OF(list)                  \
+	}
 #define ONE_OF(column_name, ...)                                                                                       \
-	{.name = column_name, .parse = parse_word, .words = (const char *const[]){__VA_ARGS__},                        \
-		.word_count = COUNT_OF(((const char *const[]){__VA_ARGS__}))}
-#define COLUMN(column_name, how) {.name = column_name, .parse = how}
+	{                                                                                                              \
+		.name = column_name, .parse = parse_word, .words = (const char *const[]){__VA_ARGS__},                 \
+		.word_count = COUNT_OF(((const char *const[]){__VA_ARGS__}))                                           \
+	}
+#define COLUMN(column_name, how)                                                                                       \
+	{                                                                                                              \
+		.name = column_name, .parse = how                                                                      \
+	}
 #define SUITE(suite_name, repeats)                                                                                     \
-	{.name = #suite_name, .columns = suite_name##_columns, .column_count = COUNT_OF(suite_name##_columns),         \
-		.last_repeats = repeats, .run = run_##suite_name}
+	{                                                                                                              \
+		.name = #suite_name, .columns = suite_name##_columns, .column_count = COUNT_OF(suite_name##_columns),  \
+		.last_repeats = repeats, .run = run_##suite_name                                                       \
+	}
 
 /* One of the column's words. "-" stands for the empty word. */
 bool parse_word(const struct column *column, const char *text, struct value *ret_value);

@@ -28,46 +28,46 @@ struct options {
 };
 
 static const char usage[] =
-        "Usage: gatehouse-demo-provider [OPTION]...\n"
-        "An OAuth 2 provider that misbehaves on request. Every path begins with a provider's name, and a name that "
-        "was\n"
-        "never heard before is a new provider that behaves.\n"
-        "\n"
-        "  --listen HOST:PORT       where to listen; port 0 picks a free one (default 127.0.0.1:0)\n"
-        "  --threads N              how many connections are served at once (default 64; an idle connection keeps its\n"
-        "                           thread, so beyond 7/8 of N connections end with their answer)\n"
-        "  --config FILE            JSON: {NAME: {SWITCH: VALUE}}, as PUT /_control/NAME would set them\n"
-        "  --client NAME=ID:SECRET  the client of provider NAME (default gatehouse-demo:gatehouse-demo-secret)\n"
-        "  --url URL                how others reach it, when that is not http://HOST:PORT\n"
-        "  --url-file FILE          write that URL here when ready\n"
-        "  --help                   this text\n"
-        "\n"
-        "When ready it prints one line: gatehouse-demo-provider: listening on URL\n"
-        "\n"
-        "Paths of a provider, after /NAME:\n"
-        "  GET|POST /authorize                      authorization; ?login= picks the account\n"
-        "  POST /token                              authorization_code, refresh_token, jwt-bearer, device_code\n"
-        "  GET /user, /userinfo, /validate          200 while the bearer token is live, else 401\n"
-        "  GET /installations                       GitHub's list of app installations\n"
-        "  POST /revoke                             RFC 7009\n"
-        "  DELETE /applications/CLIENT_ID/grant     GitHub's revocation\n"
-        "  POST /device/code, GET|POST /device      device flow, and the page where people approve\n"
-        "  GET /.well-known/openid-configuration    discovery\n"
-        "\n"
-        "Control, JSON both ways:\n"
-        "  GET /_control                            the names of all providers\n"
-        "  GET /_control/tokens                     every secret ever issued, by all providers, dead ones too\n"
-        "  PUT /_control/NAME                       merge switches; null puts one back to its default\n"
-        "  GET /_control/NAME                       switches, counters, gates\n"
-        "  DELETE /_control/NAME                    back to the beginning, and all its tokens are dead\n"
-        "  POST /_control/NAME/tokens               mint {login, expires_in, refresh, scope} without a flow\n"
-        "  POST /_control/NAME/revoke               kill {access_token | refresh_token | login | all: true}\n"
-        "  POST /_control/NAME/device               decide {user_code, approve, login}\n"
-        "  GET /_control/NAME/requests              the last 1000 requests; secrets as fingerprints\n"
-        "  PUT /_control/NAME/gates/ENDPOINT        {state: open|closed|once, moment: before|after}\n"
-        "  GET /_control/NAME/gates/ENDPOINT        ?waiting=N&timeout_ms=T waits for N requests at the gate; 408 if "
-        "not\n"
-        "  POST /_control/NAME/gates/ENDPOINT/release  let {count} go, the longest-waiting first (default 1)\n";
+	"Usage: gatehouse-demo-provider [OPTION]...\n"
+	"An OAuth 2 provider that misbehaves on request. Every path begins with a provider's name, and a name that "
+	"was\n"
+	"never heard before is a new provider that behaves.\n"
+	"\n"
+	"  --listen HOST:PORT       where to listen; port 0 picks a free one (default 127.0.0.1:0)\n"
+	"  --threads N              how many connections are served at once (default 64; an idle connection keeps its\n"
+	"                           thread, so beyond 7/8 of N connections end with their answer)\n"
+	"  --config FILE            JSON: {NAME: {SWITCH: VALUE}}, as PUT /_control/NAME would set them\n"
+	"  --client NAME=ID:SECRET  the client of provider NAME (default gatehouse-demo:gatehouse-demo-secret)\n"
+	"  --url URL                how others reach it, when that is not http://HOST:PORT\n"
+	"  --url-file FILE          write that URL here when ready\n"
+	"  --help                   this text\n"
+	"\n"
+	"When ready it prints one line: gatehouse-demo-provider: listening on URL\n"
+	"\n"
+	"Paths of a provider, after /NAME:\n"
+	"  GET|POST /authorize                      authorization; ?login= picks the account\n"
+	"  POST /token                              authorization_code, refresh_token, jwt-bearer, device_code\n"
+	"  GET /user, /userinfo, /validate          200 while the bearer token is live, else 401\n"
+	"  GET /installations                       GitHub's list of app installations\n"
+	"  POST /revoke                             RFC 7009\n"
+	"  DELETE /applications/CLIENT_ID/grant     GitHub's revocation\n"
+	"  POST /device/code, GET|POST /device      device flow, and the page where people approve\n"
+	"  GET /.well-known/openid-configuration    discovery\n"
+	"\n"
+	"Control, JSON both ways:\n"
+	"  GET /_control                            the names of all providers\n"
+	"  GET /_control/tokens                     every secret ever issued, by all providers, dead ones too\n"
+	"  PUT /_control/NAME                       merge switches; null puts one back to its default\n"
+	"  GET /_control/NAME                       switches, counters, gates\n"
+	"  DELETE /_control/NAME                    back to the beginning, and all its tokens are dead\n"
+	"  POST /_control/NAME/tokens               mint {login, expires_in, refresh, scope} without a flow\n"
+	"  POST /_control/NAME/revoke               kill {access_token | refresh_token | login | all: true}\n"
+	"  POST /_control/NAME/device               decide {user_code, approve, login}\n"
+	"  GET /_control/NAME/requests              the last 1000 requests; secrets as fingerprints\n"
+	"  PUT /_control/NAME/gates/ENDPOINT        {state: open|closed|once, moment: before|after}\n"
+	"  GET /_control/NAME/gates/ENDPOINT        ?waiting=N&timeout_ms=T waits for N requests at the gate; 408 if "
+	"not\n"
+	"  POST /_control/NAME/gates/ENDPOINT/release  let {count} go, the longest-waiting first (default 1)\n";
 
 static void help_print(void)
 {
@@ -156,14 +156,14 @@ static bool threads_are_lawful(const char *text)
 static bool options_read(int count, char **arguments, struct options *options, bool *ret_help)
 {
 	static const struct option known[] = {
-	        {"listen", required_argument, NULL, 'l'},
-	        {"threads", required_argument, NULL, 't'},
-	        {"config", required_argument, NULL, 'c'},
-	        {"client", required_argument, NULL, 'i'},
-	        {"url", required_argument, NULL, 'u'},
-	        {"url-file", required_argument, NULL, 'f'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
+		{"listen", required_argument, NULL, 'l'},
+		{"threads", required_argument, NULL, 't'},
+		{"config", required_argument, NULL, 'c'},
+		{"client", required_argument, NULL, 'i'},
+		{"url", required_argument, NULL, 'u'},
+		{"url-file", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	bool good = true;
 	int letter;
@@ -220,31 +220,31 @@ static void connection_end(const struct mg_connection *connection)
 static struct mg_context *server_start(const struct options *options, const char *listen)
 {
 	const char *settings[] = {
-	        "listening_ports",
-	        listen,
-	        "num_threads",
-	        options->threads,
-	        /* A second write, where a fault needs one, would wait 40 ms for an acknowledgement otherwise. */
-	        "tcp_nodelay",
-	        "1",
-	        "enable_keep_alive",
-	        "yes",
-	        /* Longer than clients keep idle connections, so that they close first and none races with a request. */
-	        "keep_alive_timeout_ms",
-	        "10000",
-	        "request_timeout_ms",
-	        "30000",
-	        "connection_queue",
-	        "1024",
-	        "listen_backlog",
-	        "1024",
-	        NULL,
+		"listening_ports",
+		listen,
+		"num_threads",
+		options->threads,
+		/* A second write, where a fault needs one, would wait 40 ms for an acknowledgement otherwise. */
+		"tcp_nodelay",
+		"1",
+		"enable_keep_alive",
+		"yes",
+		/* Longer than clients keep idle connections, so that they close first and none races with a request. */
+		"keep_alive_timeout_ms",
+		"10000",
+		"request_timeout_ms",
+		"30000",
+		"connection_queue",
+		"1024",
+		"listen_backlog",
+		"1024",
+		NULL,
 	};
 	char why[256] = "";
 	struct mg_callbacks callbacks = {
-	        .begin_request = route_serve,
-	        .init_connection = connection_begin,
-	        .connection_closed = connection_end,
+		.begin_request = route_serve,
+		.init_connection = connection_begin,
+		.connection_closed = connection_end,
 	};
 	struct mg_init_data init = {.callbacks = &callbacks, .configuration_options = settings};
 	struct mg_error_data error = {.text = why, .text_buffer_size = sizeof(why)};
@@ -273,7 +273,7 @@ static void base_url_set(struct mg_context *server, const struct options *option
 		snprintf(exchange_base_url, sizeof(exchange_base_url), "%s", options->url);
 	else
 		snprintf(exchange_base_url, sizeof(exchange_base_url), "http://%.*s:%d", host_length ? host_length : 9,
-		        host_length ? address : "127.0.0.1", port.port);
+			host_length ? address : "127.0.0.1", port.port);
 }
 
 /* Appears whole or not at all: who waits for the file reads it at once. */

@@ -88,11 +88,11 @@ static void approve(struct exchange *exchange, const char *login)
 	const struct switches *switches = exchange->switches;
 	char code[SECRET_SIZE];
 	struct grant grant = {
-	        .login = login,
-	        .scope = switches->scope ? switches->scope : parameters_get(&exchange->query, "scope"),
-	        .redirect_uri = parameters_get(&exchange->query, "redirect_uri"),
-	        .challenge = parameters_get(&exchange->query, "code_challenge"),
-	        .life_s = switches->code_expires_in,
+		.login = login,
+		.scope = switches->scope ? switches->scope : parameters_get(&exchange->query, "scope"),
+		.redirect_uri = parameters_get(&exchange->query, "redirect_uri"),
+		.challenge = parameters_get(&exchange->query, "code_challenge"),
+		.life_s = switches->code_expires_in,
 	};
 	if (switches->authorize_fault == AUTHORIZE_NO_CODE) {
 		send_back(exchange, "code", NULL);
@@ -128,7 +128,7 @@ static void ask(struct exchange *exchange)
 	text_add(&page, ".</p><form method=\"post\"><p><label>Account <input name=\"login\" value=\"");
 	text_add_html(&page, login_wanted(exchange));
 	text_add(&page, "\"></label></p><button name=\"decision\" value=\"approve\">Approve</button>"
-	                "<button name=\"decision\" value=\"deny\">Deny</button></form>");
+			"<button name=\"decision\" value=\"deny\">Deny</button></form>");
 	exchange_answer_page(exchange, "Demonstration provider", &page);
 	exchange->outcome = "asked";
 }

@@ -95,19 +95,19 @@ void control_mint(struct exchange *exchange)
 	const struct switches *switches = exchange->switches;
 	const cJSON *refresh = member(exchange, "refresh");
 	struct grant grant = {
-	        .login = member_text(exchange, "login", switches->login),
-	        .scope = member_text(exchange, "scope", switches->scope),
+		.login = member_text(exchange, "login", switches->login),
+		.scope = member_text(exchange, "scope", switches->scope),
 	};
 	struct token_rules rules = {
-	        .expires_in_s = member_number(exchange, "expires_in", switches->expires_in),
-	        .with_refresh = refresh ? cJSON_IsTrue(refresh) : switches->refresh_token,
+		.expires_in_s = member_number(exchange, "expires_in", switches->expires_in),
+		.with_refresh = refresh ? cJSON_IsTrue(refresh) : switches->refresh_token,
 	};
 	ledger_mint_tokens(&provider->ledger, &grant, &rules, &pair);
 	provider_count(provider, COUNTER_tokens_issued);
 	cJSON *json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "access_token", pair.access);
 	cJSON_AddItemToObject(
-	        json, "refresh_token", pair.refresh[0] ? cJSON_CreateString(pair.refresh) : cJSON_CreateNull());
+		json, "refresh_token", pair.refresh[0] ? cJSON_CreateString(pair.refresh) : cJSON_CreateNull());
 	cJSON_AddNumberToObject(json, "expires_in", (double)rules.expires_in_s);
 	cJSON_AddStringToObject(json, "login", pair.login);
 	cJSON_AddStringToObject(json, "scope", pair.scope);
@@ -190,7 +190,7 @@ void control_show_gate(struct exchange *exchange)
 	long waiting = 0;
 	long timeout_ms = GATE_AWAIT_DEFAULT_MS;
 	if (!gate || !query_number(exchange, "waiting", INT_MAX, &waiting) ||
-	        !query_number(exchange, "timeout_ms", GATE_AWAIT_MAX_MS, &timeout_ms))
+		!query_number(exchange, "timeout_ms", GATE_AWAIT_MAX_MS, &timeout_ms))
 		return;
 	bool reached = gate_await(gate, (unsigned)waiting, timeout_ms);
 	exchange_answer_json(exchange, reached ? 200 : 408, gate_to_json(gate));

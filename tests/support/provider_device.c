@@ -26,8 +26,8 @@ void device_begin(struct exchange *exchange)
 		return;
 	}
 	struct grant grant = {
-	        .scope = switches->scope ? switches->scope : parameters_get(&exchange->form, "scope"),
-	        .life_s = switches->device_expires_in,
+		.scope = switches->scope ? switches->scope : parameters_get(&exchange->form, "scope"),
+		.life_s = switches->device_expires_in,
 	};
 	ledger_issue_device(&exchange->provider->ledger, &grant, switches->device_interval, device_code, user_code);
 	cJSON *json = cJSON_CreateObject();
@@ -46,12 +46,12 @@ void device_show(struct exchange *exchange)
 	SCOPED(text_release) struct text page = {0};
 	const char *user_code = parameters_get(&exchange->query, "user_code");
 	text_add(&page, "<p>Type the code that your device shows.</p><form method=\"post\">"
-	                "<p><label>Code <input name=\"user_code\" value=\"");
+			"<p><label>Code <input name=\"user_code\" value=\"");
 	text_add_html(&page, user_code ? user_code : "");
 	text_add(&page, "\"></label></p><p><label>Account <input name=\"login\" value=\"");
 	text_add_html(&page, exchange->switches->login);
 	text_add(&page, "\"></label></p><button name=\"decision\" value=\"approve\">Approve</button>"
-	                "<button name=\"decision\" value=\"deny\">Deny</button></form>");
+			"<button name=\"decision\" value=\"deny\">Deny</button></form>");
 	exchange_answer_page(exchange, "Connect a device", &page);
 }
 
@@ -63,10 +63,10 @@ void device_decide(struct exchange *exchange)
 	const char *login = parameters_get(&exchange->form, "login");
 	bool approve = decision && strcmp(decision, "approve") == 0;
 	bool decided = user_code && ledger_decide_device(&exchange->provider->ledger, user_code, approve,
-	                                    login ? login : exchange->switches->login);
+					    login ? login : exchange->switches->login);
 	text_add(&page, !decided  ? "<p>There is no such code, or it was used or has expired.</p>"
-	                : approve ? "<p>Approved. You may go back to your device.</p>"
-	                          : "<p>Denied.</p>");
+			: approve ? "<p>Approved. You may go back to your device.</p>"
+				  : "<p>Denied.</p>");
 	exchange_answer_page(exchange, "Connect a device", &page);
 	exchange->answer.status = decided ? 200 : 400;
 	exchange->outcome = !decided ? "unknown_code" : approve ? "approved" : "denied";

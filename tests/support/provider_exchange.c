@@ -13,14 +13,14 @@ atomic_bool exchange_crowded;
 
 /* What must not stand in the request log. */
 static const char *const secret_names[] = {"access_token", "refresh_token", "token", "code", "code_verifier",
-        "client_secret", "client_assertion", "assertion", "device_code", "authorization"};
+	"client_secret", "client_assertion", "assertion", "device_code", "authorization"};
 
 static const struct {
 	const char *oauth;
 	const char *github;
 } github_errors[] = {
-        {"invalid_client", "incorrect_client_credentials"},
-        {"invalid_grant", "bad_refresh_token"},
+	{"invalid_client", "incorrect_client_credentials"},
+	{"invalid_grant", "bad_refresh_token"},
 };
 
 static bool is_repeated(const struct parameters *parameters, const char *name)
@@ -239,8 +239,8 @@ void exchange_answer_redirect(struct exchange *exchange, const char *location)
 void exchange_answer_page(struct exchange *exchange, const char *title, const struct text *content)
 {
 	static const char style[] = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-	                            "<style>body{font:16px/1.5 sans-serif;max-width:32em;margin:4em auto;padding:0 1em}"
-	                            "button{font:inherit;padding:.4em 1.2em;margin-right:.6em}</style>";
+				    "<style>body{font:16px/1.5 sans-serif;max-width:32em;margin:4em auto;padding:0 1em}"
+				    "button{font:inherit;padding:.4em 1.2em;margin-right:.6em}</style>";
 	exchange_empty_answer(exchange);
 	struct answer *answer = &exchange->answer;
 	answer->status = 200;
@@ -296,13 +296,13 @@ static char *values_print(const struct exchange *exchange)
 void exchange_record(struct exchange *exchange)
 {
 	struct record record = {
-	        .at_ms = exchange->at_ms,
-	        .took_ms = clock_steady_ms() - exchange->started_ms,
-	        .status = exchange->answer.status,
-	        .fault = exchange->fault != NULL,
-	        .endpoint = exchange->endpoint,
-	        .client_auth = exchange->client_auth,
-	        .values = values_print(exchange),
+		.at_ms = exchange->at_ms,
+		.took_ms = clock_steady_ms() - exchange->started_ms,
+		.status = exchange->answer.status,
+		.fault = exchange->fault != NULL,
+		.endpoint = exchange->endpoint,
+		.client_auth = exchange->client_auth,
+		.values = values_print(exchange),
 	};
 	snprintf(record.method, sizeof(record.method), "%s", exchange->info->request_method);
 	snprintf(record.path, sizeof(record.path), "%s", exchange->info->local_uri);

@@ -49,10 +49,10 @@ static const struct {
 	const char *word;
 	const char *prefix;
 } kinds[] = {
-        [CREDENTIAL_ACCESS] = {"access_token", "demo_at_"},
-        [CREDENTIAL_REFRESH] = {"refresh_token", "demo_rt_"},
-        [CREDENTIAL_CODE] = {"code", "demo_code_"},
-        [CREDENTIAL_DEVICE] = {"device_code", "demo_dc_"},
+	[CREDENTIAL_ACCESS] = {"access_token", "demo_at_"},
+	[CREDENTIAL_REFRESH] = {"refresh_token", "demo_rt_"},
+	[CREDENTIAL_CODE] = {"code", "demo_code_"},
+	[CREDENTIAL_DEVICE] = {"device_code", "demo_dc_"},
 };
 
 /* FNV-1a; the keys are random, and an attacker who chooses them only slows a test down. */
@@ -113,7 +113,7 @@ static struct family *family_make(struct ledger *ledger, const struct grant *gra
 
 /* Lives `life_s` seconds; 0 for ever, below 0 not at all. */
 static struct credential *credential_make(
-        struct ledger *ledger, struct family *family, enum credential_kind kind, long life_s)
+	struct ledger *ledger, struct family *family, enum credential_kind kind, long life_s)
 {
 	if (ledger->credential_count >= ledger->bucket_count)
 		ledger_grow(ledger);
@@ -162,7 +162,7 @@ void ledger_issue_code(struct ledger *ledger, const struct grant *grant, char re
 {
 	pthread_mutex_lock(&ledger->lock);
 	struct credential *code = credential_make(
-	        ledger, family_make(ledger, grant), CREDENTIAL_CODE, grant->life_s ? grant->life_s : -1);
+		ledger, family_make(ledger, grant), CREDENTIAL_CODE, grant->life_s ? grant->life_s : -1);
 	code->redirect_uri = grant->redirect_uri ? memory_copy(grant->redirect_uri) : NULL;
 	code->challenge = grant->challenge ? memory_copy(grant->challenge) : NULL;
 	memcpy(ret_code, code->value, SECRET_SIZE);
@@ -214,7 +214,7 @@ enum redemption ledger_redeem_code(struct ledger *ledger, const struct code_clai
 }
 
 static void tokens_make(
-        struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair)
+	struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair)
 {
 	*ret_pair = (struct token_pair){0};
 	const struct credential *access = credential_make(ledger, family, CREDENTIAL_ACCESS, rules->expires_in_s);
@@ -228,7 +228,7 @@ static void tokens_make(
 }
 
 void ledger_issue_tokens(
-        struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair)
+	struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair)
 {
 	pthread_mutex_lock(&ledger->lock);
 	tokens_make(ledger, family, rules, ret_pair);
@@ -236,7 +236,7 @@ void ledger_issue_tokens(
 }
 
 void ledger_mint_tokens(
-        struct ledger *ledger, const struct grant *grant, const struct token_rules *rules, struct token_pair *ret_pair)
+	struct ledger *ledger, const struct grant *grant, const struct token_rules *rules, struct token_pair *ret_pair)
 {
 	pthread_mutex_lock(&ledger->lock);
 	tokens_make(ledger, family_make(ledger, grant), rules, ret_pair);
@@ -244,7 +244,7 @@ void ledger_mint_tokens(
 }
 
 enum redemption ledger_redeem_refresh(
-        struct ledger *ledger, const char *refresh, bool rotate, bool reuse_revokes, struct family **ret_family)
+	struct ledger *ledger, const char *refresh, bool rotate, bool reuse_revokes, struct family **ret_family)
 {
 	pthread_mutex_lock(&ledger->lock);
 	struct credential *found = ledger_find_kind(ledger, refresh, CREDENTIAL_REFRESH);
@@ -316,7 +316,7 @@ unsigned ledger_revoke_login(struct ledger *ledger, const char *login)
 }
 
 void ledger_issue_device(struct ledger *ledger, const struct grant *grant, long interval_s,
-        char ret_device_code[SECRET_SIZE], char ret_user_code[SECRET_SIZE])
+	char ret_device_code[SECRET_SIZE], char ret_user_code[SECRET_SIZE])
 {
 	struct device *device = memory_take(sizeof(*device));
 	user_code_make(device->user_code);
@@ -324,7 +324,7 @@ void ledger_issue_device(struct ledger *ledger, const struct grant *grant, long 
 	memcpy(ret_user_code, device->user_code, SECRET_SIZE);
 	pthread_mutex_lock(&ledger->lock);
 	struct credential *code = credential_make(
-	        ledger, family_make(ledger, grant), CREDENTIAL_DEVICE, grant->life_s ? grant->life_s : -1);
+		ledger, family_make(ledger, grant), CREDENTIAL_DEVICE, grant->life_s ? grant->life_s : -1);
 	code->device = device;
 	memcpy(ret_device_code, code->value, SECRET_SIZE);
 	pthread_mutex_unlock(&ledger->lock);
@@ -335,7 +335,7 @@ static struct credential *device_find(const struct ledger *ledger, const char *u
 	for (size_t i = 0; i < ledger->bucket_count; i++) {
 		for (struct credential *each = ledger->buckets[i]; each; each = each->next) {
 			if (each->device && each->family->era == ledger->era &&
-			        strcmp(each->device->user_code, user_code) == 0)
+				strcmp(each->device->user_code, user_code) == 0)
 				return each;
 		}
 	}
@@ -380,7 +380,7 @@ static enum redemption device_poll(struct credential *code, bool enforce_interva
 }
 
 enum redemption ledger_redeem_device(
-        struct ledger *ledger, const char *device_code, bool enforce_interval, struct family **ret_family)
+	struct ledger *ledger, const char *device_code, bool enforce_interval, struct family **ret_family)
 {
 	pthread_mutex_lock(&ledger->lock);
 	struct credential *found = ledger_find_kind(ledger, device_code, CREDENTIAL_DEVICE);

@@ -87,14 +87,14 @@ enum redemption ledger_redeem_code(struct ledger *ledger, const struct code_clai
 
 /* Issues tokens for a family that a redemption gave. */
 void ledger_issue_tokens(
-        struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair);
+	struct ledger *ledger, struct family *family, const struct token_rules *rules, struct token_pair *ret_pair);
 /* A new family and its tokens at once. */
 void ledger_mint_tokens(
-        struct ledger *ledger, const struct grant *grant, const struct token_rules *rules, struct token_pair *ret_pair);
+	struct ledger *ledger, const struct grant *grant, const struct token_rules *rules, struct token_pair *ret_pair);
 /* With `rotate` the refresh token is used up, and coming again it is REFUSED_REUSED, which with `reuse_revokes`
  * revokes its family. */
 enum redemption ledger_redeem_refresh(
-        struct ledger *ledger, const char *refresh, bool rotate, bool reuse_revokes, struct family **ret_family);
+	struct ledger *ledger, const char *refresh, bool rotate, bool reuse_revokes, struct family **ret_family);
 /* Counts requests that carry one refresh token at the same time; answers how many there are now. */
 int ledger_count_refresh(struct ledger *ledger, const char *refresh, int step);
 
@@ -105,12 +105,12 @@ bool ledger_revoke(struct ledger *ledger, const char *token, bool whole_family);
 unsigned ledger_revoke_login(struct ledger *ledger, const char *login);
 
 void ledger_issue_device(struct ledger *ledger, const struct grant *grant, long interval_s,
-        char ret_device_code[SECRET_SIZE], char ret_user_code[SECRET_SIZE]);
+	char ret_device_code[SECRET_SIZE], char ret_user_code[SECRET_SIZE]);
 /* Approves (for `login`) or denies; false when no undecided device code has this user code. */
 bool ledger_decide_device(struct ledger *ledger, const char *user_code, bool approve, const char *login);
 /* RFC 8628 section 3.5; with `enforce_interval` too fast a poll makes the interval 5 s longer. */
 enum redemption ledger_redeem_device(
-        struct ledger *ledger, const char *device_code, bool enforce_interval, struct family **ret_family);
+	struct ledger *ledger, const char *device_code, bool enforce_interval, struct family **ret_family);
 
 /* Appends every secret ever issued to an array: kind, value, fingerprint, login, and whether it is still good. */
 void ledger_list(struct ledger *ledger, const char *provider, cJSON *array);

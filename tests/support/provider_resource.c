@@ -88,7 +88,7 @@ void resource_validate(struct exchange *exchange)
 	cJSON_AddStringToObject(json, "login", facts.login);
 	cJSON_AddStringToObject(json, "scope", facts.scope);
 	cJSON_AddItemToObject(json, "expires_in_seconds",
-	        facts.expires_in_s ? cJSON_CreateNumber((double)facts.expires_in_s) : cJSON_CreateNull());
+		facts.expires_in_s ? cJSON_CreateNumber((double)facts.expires_in_s) : cJSON_CreateNull());
 	exchange_answer_json(exchange, 200, json);
 }
 
@@ -127,7 +127,7 @@ void revoke_token(struct exchange *exchange)
 		return;
 	if (!token || exchange->form.broken || exchange->form.repeated) {
 		exchange_answer_error(
-		        exchange, 400, "invalid_request", "token is missing, or parameters are malformed");
+			exchange, 400, "invalid_request", "token is missing, or parameters are malformed");
 		return;
 	}
 	bool known = ledger_revoke(&exchange->provider->ledger, token, true);
@@ -143,7 +143,7 @@ void revoke_grant(struct exchange *exchange)
 	if (!client_identify(exchange, true))
 		return;
 	if (exchange->client_auth != CLIENT_AUTH_BASIC ||
-	        strcmp(exchange->segments[0], exchange->switches->client_id) != 0) {
+		strcmp(exchange->segments[0], exchange->switches->client_id) != 0) {
 		exchange_answer_message(exchange, 404, "Not Found");
 		return;
 	}
@@ -175,16 +175,16 @@ void discovery_show(struct exchange *exchange)
 		const char *name;
 		const char *path;
 	} addresses[] = {
-	        {"authorization_endpoint", "/authorize"},
-	        {"token_endpoint", "/token"},
-	        {"userinfo_endpoint", "/userinfo"},
-	        {"revocation_endpoint", "/revoke"},
-	        {"device_authorization_endpoint", "/device/code"},
+		{"authorization_endpoint", "/authorize"},
+		{"token_endpoint", "/token"},
+		{"userinfo_endpoint", "/userinfo"},
+		{"revocation_endpoint", "/revoke"},
+		{"device_authorization_endpoint", "/device/code"},
 	};
 	static const char *const responses[] = {"code"};
 	static const char *const methods[] = {"S256"};
 	static const char *const grants[] = {
-	        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"};
+		"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"};
 	static const char *const auths[] = {"client_secret_basic", "client_secret_post"};
 	cJSON *json = cJSON_CreateObject();
 	address_add(exchange, json, "issuer", exchange->switches->wrong_issuer ? "-impostor" : "");
@@ -195,6 +195,6 @@ void discovery_show(struct exchange *exchange)
 	words_add(json, "code_challenge_methods_supported", methods, COUNT_OF(methods));
 	words_add(json, "token_endpoint_auth_methods_supported", auths, COUNT_OF(auths));
 	cJSON_AddBoolToObject(
-	        json, "authorization_response_iss_parameter_supported", exchange->switches->authorize_iss);
+		json, "authorization_response_iss_parameter_supported", exchange->switches->authorize_iss);
 	exchange_answer_json(exchange, 200, json);
 }

@@ -19,32 +19,32 @@ struct route {
 };
 
 static const struct route routes[] = {
-        {"GET", SCOPE_PROVIDER, "/user", ENDPOINT_VALIDATE, resource_user},
-        {"GET", SCOPE_PROVIDER, "/userinfo", ENDPOINT_VALIDATE, resource_userinfo},
-        {"GET", SCOPE_PROVIDER, "/validate", ENDPOINT_VALIDATE, resource_validate},
-        {"GET", SCOPE_PROVIDER, "/authorize", ENDPOINT_AUTHORIZE, authorize_show},
-        {"POST", SCOPE_PROVIDER, "/authorize", ENDPOINT_AUTHORIZE, authorize_decide},
-        {"POST", SCOPE_PROVIDER, "/token", ENDPOINT_TOKEN, token_grant},
-        {"GET", SCOPE_PROVIDER, "/installations", ENDPOINT_INSTALLATIONS, resource_installations},
-        {"POST", SCOPE_PROVIDER, "/revoke", ENDPOINT_REVOKE, revoke_token},
-        {"DELETE", SCOPE_PROVIDER, "/applications/*/grant", ENDPOINT_REVOKE, revoke_grant},
-        {"POST", SCOPE_PROVIDER, "/device/code", ENDPOINT_DEVICE, device_begin},
-        {"GET", SCOPE_PROVIDER, "/device", ENDPOINT_VERIFY, device_show},
-        {"POST", SCOPE_PROVIDER, "/device", ENDPOINT_VERIFY, device_decide},
-        {"GET", SCOPE_PROVIDER, "/.well-known/openid-configuration", ENDPOINT_DISCOVERY, discovery_show},
+	{"GET", SCOPE_PROVIDER, "/user", ENDPOINT_VALIDATE, resource_user},
+	{"GET", SCOPE_PROVIDER, "/userinfo", ENDPOINT_VALIDATE, resource_userinfo},
+	{"GET", SCOPE_PROVIDER, "/validate", ENDPOINT_VALIDATE, resource_validate},
+	{"GET", SCOPE_PROVIDER, "/authorize", ENDPOINT_AUTHORIZE, authorize_show},
+	{"POST", SCOPE_PROVIDER, "/authorize", ENDPOINT_AUTHORIZE, authorize_decide},
+	{"POST", SCOPE_PROVIDER, "/token", ENDPOINT_TOKEN, token_grant},
+	{"GET", SCOPE_PROVIDER, "/installations", ENDPOINT_INSTALLATIONS, resource_installations},
+	{"POST", SCOPE_PROVIDER, "/revoke", ENDPOINT_REVOKE, revoke_token},
+	{"DELETE", SCOPE_PROVIDER, "/applications/*/grant", ENDPOINT_REVOKE, revoke_grant},
+	{"POST", SCOPE_PROVIDER, "/device/code", ENDPOINT_DEVICE, device_begin},
+	{"GET", SCOPE_PROVIDER, "/device", ENDPOINT_VERIFY, device_show},
+	{"POST", SCOPE_PROVIDER, "/device", ENDPOINT_VERIFY, device_decide},
+	{"GET", SCOPE_PROVIDER, "/.well-known/openid-configuration", ENDPOINT_DISCOVERY, discovery_show},
 
-        {"GET", SCOPE_PROCESS, "/_control", ENDPOINT_COUNT, control_list},
-        {"GET", SCOPE_PROCESS, "/_control/tokens", ENDPOINT_COUNT, control_tokens},
-        {"GET", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_show},
-        {"PUT", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_change},
-        {"DELETE", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_reset},
-        {"POST", SCOPE_CONTROL, "/tokens", ENDPOINT_COUNT, control_mint},
-        {"POST", SCOPE_CONTROL, "/revoke", ENDPOINT_COUNT, control_revoke},
-        {"POST", SCOPE_CONTROL, "/device", ENDPOINT_COUNT, control_decide_device},
-        {"GET", SCOPE_CONTROL, "/requests", ENDPOINT_COUNT, control_requests},
-        {"GET", SCOPE_CONTROL, "/gates/*", ENDPOINT_COUNT, control_show_gate},
-        {"PUT", SCOPE_CONTROL, "/gates/*", ENDPOINT_COUNT, control_set_gate},
-        {"POST", SCOPE_CONTROL, "/gates/*/release", ENDPOINT_COUNT, control_release_gate},
+	{"GET", SCOPE_PROCESS, "/_control", ENDPOINT_COUNT, control_list},
+	{"GET", SCOPE_PROCESS, "/_control/tokens", ENDPOINT_COUNT, control_tokens},
+	{"GET", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_show},
+	{"PUT", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_change},
+	{"DELETE", SCOPE_CONTROL, "", ENDPOINT_COUNT, control_reset},
+	{"POST", SCOPE_CONTROL, "/tokens", ENDPOINT_COUNT, control_mint},
+	{"POST", SCOPE_CONTROL, "/revoke", ENDPOINT_COUNT, control_revoke},
+	{"POST", SCOPE_CONTROL, "/device", ENDPOINT_COUNT, control_decide_device},
+	{"GET", SCOPE_CONTROL, "/requests", ENDPOINT_COUNT, control_requests},
+	{"GET", SCOPE_CONTROL, "/gates/*", ENDPOINT_COUNT, control_show_gate},
+	{"PUT", SCOPE_CONTROL, "/gates/*", ENDPOINT_COUNT, control_set_gate},
+	{"POST", SCOPE_CONTROL, "/gates/*/release", ENDPOINT_COUNT, control_release_gate},
 };
 
 static const char control_prefix[] = "/_control/";
@@ -100,7 +100,7 @@ static bool path_match(const char *pattern, const char *path, char segments[SEGM
 
 /* Finds the route of method and path; with NULL, `ret_known` tells whether another method would have one. */
 static const struct route *route_find(
-        struct exchange *exchange, enum scope scope, const char *path, const char *method, bool *ret_known)
+	struct exchange *exchange, enum scope scope, const char *path, const char *method, bool *ret_known)
 {
 	for (size_t i = 0; i < COUNT_OF(routes); i++) {
 		if (routes[i].scope != scope || !path_match(routes[i].path, path, exchange->segments))
@@ -144,7 +144,7 @@ static void fault_answer(struct exchange *exchange, const struct fault *fault)
 		exchange->answer.status = 200;
 		exchange->answer.content_type = "application/json";
 		text_add(&exchange->answer.body,
-		        fault->body ? fault->body : "{\"message\":\"a fault that was asked for\"}");
+			fault->body ? fault->body : "{\"message\":\"a fault that was asked for\"}");
 	}
 	if (fault->status)
 		exchange->answer.status = (int)fault->status;
@@ -225,12 +225,12 @@ static void exchange_serve(struct exchange *exchange)
 int route_serve(struct mg_connection *connection)
 {
 	struct exchange exchange = {
-	        .connection = connection,
-	        .info = mg_get_request_info(connection),
-	        .endpoint = ENDPOINT_COUNT,
-	        .started_ms = clock_steady_ms(),
-	        .at_ms = clock_calendar_ms(),
-	        .client_auth = CLIENT_AUTH_NONE,
+		.connection = connection,
+		.info = mg_get_request_info(connection),
+		.endpoint = ENDPOINT_COUNT,
+		.started_ms = clock_steady_ms(),
+		.at_ms = clock_calendar_ms(),
+		.client_auth = CLIENT_AUTH_NONE,
 	};
 	atomic_fetch_add(&in_flight, 1);
 	gate_pass(&doors, GATE_BEFORE);

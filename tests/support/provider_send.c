@@ -13,18 +13,18 @@ static const char *reason_phrase(int status)
 		int status;
 		const char *phrase;
 	} phrases[] = {
-	        {200, "OK"},
-	        {201, "Created"},
-	        {204, "No Content"},
-	        {302, "Found"},
-	        {307, "Temporary Redirect"},
-	        {400, "Bad Request"},
-	        {401, "Unauthorized"},
-	        {403, "Forbidden"},
-	        {404, "Not Found"},
-	        {429, "Too Many Requests"},
-	        {500, "Internal Server Error"},
-	        {503, "Service Unavailable"},
+		{200, "OK"},
+		{201, "Created"},
+		{204, "No Content"},
+		{302, "Found"},
+		{307, "Temporary Redirect"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{503, "Service Unavailable"},
 	};
 	for (size_t i = 0; i < COUNT_OF(phrases); i++) {
 		if (phrases[i].status == status)
@@ -58,7 +58,7 @@ static void head_add(const struct exchange *exchange, bool keep_alive, size_t bo
 	if (answer->headers.bytes)
 		text_add(message, answer->headers.bytes);
 	text_add_format(
-	        message, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n", keep_alive ? "keep-alive" : "close");
+		message, "Cache-Control: no-store\r\nConnection: %s\r\n\r\n", keep_alive ? "keep-alive" : "close");
 }
 
 static bool write_bytes(const struct exchange *exchange, const char *bytes, size_t length)

@@ -10,7 +10,7 @@ enum { NAME_BUCKET_COUNT = 256 };
 
 static const char *const counter_words[COUNTER_COUNT] = {
 #define COUNT(name) [COUNTER_##name] = #name,
-        COUNTERS(COUNT)
+	COUNTERS(COUNT)
 #undef COUNT
 };
 
@@ -149,7 +149,7 @@ bool provider_change_switches(struct provider *provider, const cJSON *change, st
 }
 
 const struct fault *provider_claim_fault(
-        struct provider *provider, const struct switches *switches, enum endpoint endpoint)
+	struct provider *provider, const struct switches *switches, enum endpoint endpoint)
 {
 	const struct fault *fault = &switches->faults[endpoint];
 	if (!fault->present)

@@ -33,7 +33,7 @@ enum counter {
 #define COUNT(name) COUNTER_##name,
 	COUNTERS(COUNT)
 #undef COUNT
-	        COUNTER_COUNT,
+		COUNTER_COUNT,
 };
 
 /* One request as the log shows it; secrets are in it as fingerprints only. */
@@ -83,7 +83,7 @@ struct switches *provider_hold_switches(struct provider *provider);
 bool provider_change_switches(struct provider *provider, const cJSON *change, struct refusal *refusal);
 /* The fault that befalls the next request of an endpoint, or NULL; counts for `skip` and `times`. */
 const struct fault *provider_claim_fault(
-        struct provider *provider, const struct switches *switches, enum endpoint endpoint);
+	struct provider *provider, const struct switches *switches, enum endpoint endpoint);
 
 void provider_count(struct provider *provider, enum counter counter);
 void provider_begin_request(struct provider *provider, enum endpoint endpoint);

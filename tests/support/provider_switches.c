@@ -22,22 +22,22 @@ struct setting {
 _Static_assert(sizeof(enum client_auth) == sizeof(unsigned), "enums have the size of unsigned here");
 
 const char *const endpoint_words[ENDPOINT_COUNT] = {
-        [ENDPOINT_AUTHORIZE] = "authorize",
-        [ENDPOINT_TOKEN] = "token",
-        [ENDPOINT_VALIDATE] = "validate",
-        [ENDPOINT_REVOKE] = "revoke",
-        [ENDPOINT_DEVICE] = "device",
-        [ENDPOINT_INSTALLATIONS] = "installations",
-        [ENDPOINT_DISCOVERY] = "discovery",
-        [ENDPOINT_VERIFY] = "verify",
+	[ENDPOINT_AUTHORIZE] = "authorize",
+	[ENDPOINT_TOKEN] = "token",
+	[ENDPOINT_VALIDATE] = "validate",
+	[ENDPOINT_REVOKE] = "revoke",
+	[ENDPOINT_DEVICE] = "device",
+	[ENDPOINT_INSTALLATIONS] = "installations",
+	[ENDPOINT_DISCOVERY] = "discovery",
+	[ENDPOINT_VERIFY] = "verify",
 };
 
 const char *const client_auth_words[] = {"any", "basic", "post", "bearer", "assertion", "none", NULL};
 static const char *const pkce_words[] = {"optional", "required", "ignored", NULL};
 static const char *const authorize_fault_words[] = {
-        "none", "access_denied", "wrong_state", "no_state", "wrong_iss", "no_code", NULL};
+	"none", "access_denied", "wrong_state", "no_state", "wrong_iss", "no_code", NULL};
 static const char *const token_answer_words[] = {
-        "json", "form", "negotiate", "slack", "no_token", "html", "empty", NULL};
+	"json", "form", "negotiate", "slack", "no_token", "html", "empty", NULL};
 static const char *const error_style_words[] = {"oauth", "github", NULL};
 static const char *const expires_form_words[] = {"number", "string", "absent", NULL};
 static const char *const cut_words[] = {"none", "before_headers", "mid_body", NULL};
@@ -69,69 +69,69 @@ enum { DELAY_MAX_MS = 86400000, LIFE_MAX_S = 315360000, COUNT_MAX = 1000000, BOD
 
 #define OF switches
 static const struct setting switch_table[] = {
-        TEXT(client_id, "the one client this provider knows"),
-        TEXT(client_secret, "its secret"),
-        TEXT(client_secret_2, "a second secret that is accepted too (rotation of secrets)"),
-        WORD(client_auth, client_auth_words, "the only way a client may authenticate at the token endpoint"),
-        TEXT(redirect_uri, "the one registered redirect URI; unset: every http or https URL will do"),
-        TEXT(login, "the account that approves when the request has no ?login="),
-        TEXT(scope, "the scope granted, whatever was asked; unset: what was asked"),
-        FLAG(consent, "authorize shows a page with approve and deny instead of approving"),
-        WORD(pkce, pkce_words, "whether a code_challenge (S256) must be there, may be, or is not looked at"),
-        WORD(authorize_fault, authorize_fault_words, "what goes wrong on the way back to the redirect URI"),
-        FLAG(authorize_iss, "the way back carries iss (RFC 9207)"),
-        NUMBER(code_expires_in, LIFE_MAX_S, "seconds an authorization code lives"),
-        WORD(token_answer, token_answer_words, "shape of a granted token; negotiate: form unless JSON is asked for"),
-        WORD(error_style, error_style_words, "github: errors with status 200 and GitHub's own codes"),
-        OBJECT(token_extra, "members added to each token answer"),
-        NUMBER(expires_in, LIFE_MAX_S, "seconds an access token lives; 0: for ever"),
-        WORD(expires_in_form, expires_form_words, "how expires_in is told"),
-        FLAG(refresh_token, "a refresh token comes with each access token"),
-        FLAG(rotate, "a refresh uses up its refresh token and answers another"),
-        FLAG(reuse_revokes, "a used-up refresh token that comes again kills all tokens of that authorization"),
-        NUMBER(installations, COUNT_MAX / 1000, "how many app installations are listed"),
-        FLAG(wrong_issuer, "discovery names an issuer that is not this provider"),
-        NUMBER(device_expires_in, LIFE_MAX_S, "seconds a device code lives"),
-        NUMBER(device_interval, LIFE_MAX_S, "seconds between two polls"),
-        FLAG(device_interval_sent, "the device answer tells the interval"),
-        FLAG(device_enforce_interval, "polling faster gets slow_down and 5 seconds more"),
+	TEXT(client_id, "the one client this provider knows"),
+	TEXT(client_secret, "its secret"),
+	TEXT(client_secret_2, "a second secret that is accepted too (rotation of secrets)"),
+	WORD(client_auth, client_auth_words, "the only way a client may authenticate at the token endpoint"),
+	TEXT(redirect_uri, "the one registered redirect URI; unset: every http or https URL will do"),
+	TEXT(login, "the account that approves when the request has no ?login="),
+	TEXT(scope, "the scope granted, whatever was asked; unset: what was asked"),
+	FLAG(consent, "authorize shows a page with approve and deny instead of approving"),
+	WORD(pkce, pkce_words, "whether a code_challenge (S256) must be there, may be, or is not looked at"),
+	WORD(authorize_fault, authorize_fault_words, "what goes wrong on the way back to the redirect URI"),
+	FLAG(authorize_iss, "the way back carries iss (RFC 9207)"),
+	NUMBER(code_expires_in, LIFE_MAX_S, "seconds an authorization code lives"),
+	WORD(token_answer, token_answer_words, "shape of a granted token; negotiate: form unless JSON is asked for"),
+	WORD(error_style, error_style_words, "github: errors with status 200 and GitHub's own codes"),
+	OBJECT(token_extra, "members added to each token answer"),
+	NUMBER(expires_in, LIFE_MAX_S, "seconds an access token lives; 0: for ever"),
+	WORD(expires_in_form, expires_form_words, "how expires_in is told"),
+	FLAG(refresh_token, "a refresh token comes with each access token"),
+	FLAG(rotate, "a refresh uses up its refresh token and answers another"),
+	FLAG(reuse_revokes, "a used-up refresh token that comes again kills all tokens of that authorization"),
+	NUMBER(installations, COUNT_MAX / 1000, "how many app installations are listed"),
+	FLAG(wrong_issuer, "discovery names an issuer that is not this provider"),
+	NUMBER(device_expires_in, LIFE_MAX_S, "seconds a device code lives"),
+	NUMBER(device_interval, LIFE_MAX_S, "seconds between two polls"),
+	FLAG(device_interval_sent, "the device answer tells the interval"),
+	FLAG(device_enforce_interval, "polling faster gets slow_down and 5 seconds more"),
 };
 #undef OF
 
 #define OF fault
 static const struct setting fault_table[] = {
-        NUMBER(status, 599, "answer with this status instead"),
-        TEXT(body, "answer with this body instead"),
-        OBJECT(headers, "header fields added to the answer, such as Retry-After"),
-        TEXT(error, "answer with this OAuth error code instead"),
-        NUMBER(delay_ms, DELAY_MAX_MS, "wait before doing anything"),
-        NUMBER(times, COUNT_MAX, "befalls so many requests, then behaves; unset: always"),
-        NUMBER(skip, COUNT_MAX, "spares so many requests first"),
-        WORD(cut, cut_words, "close the connection where it hurts"),
-        FLAG(black_hole, "never answer, until the endpoint's gate is opened or 120 s are over"),
-        TEXT(redirect, "answer with this Location (status 302, or the one given)"),
-        NUMBER(body_bytes, BODY_MAX_BYTES, "answer with a JSON body of so many bytes instead"),
-        TEXT(content_type, "label the answer with this type"),
-        NUMBER(trickle_ms, DELAY_MAX_MS, "send the body byte by byte, this far apart"),
-        NUMBER(lag_ms, DELAY_MAX_MS, "validate: a token issued less than this ago gets 401 (lagging replicas)"),
-        WORD(commit, commit_words, "carry the request out; auto: unless the fault makes up the answer"),
+	NUMBER(status, 599, "answer with this status instead"),
+	TEXT(body, "answer with this body instead"),
+	OBJECT(headers, "header fields added to the answer, such as Retry-After"),
+	TEXT(error, "answer with this OAuth error code instead"),
+	NUMBER(delay_ms, DELAY_MAX_MS, "wait before doing anything"),
+	NUMBER(times, COUNT_MAX, "befalls so many requests, then behaves; unset: always"),
+	NUMBER(skip, COUNT_MAX, "spares so many requests first"),
+	WORD(cut, cut_words, "close the connection where it hurts"),
+	FLAG(black_hole, "never answer, until the endpoint's gate is opened or 120 s are over"),
+	TEXT(redirect, "answer with this Location (status 302, or the one given)"),
+	NUMBER(body_bytes, BODY_MAX_BYTES, "answer with a JSON body of so many bytes instead"),
+	TEXT(content_type, "label the answer with this type"),
+	NUMBER(trickle_ms, DELAY_MAX_MS, "send the body byte by byte, this far apart"),
+	NUMBER(lag_ms, DELAY_MAX_MS, "validate: a token issued less than this ago gets 401 (lagging replicas)"),
+	WORD(commit, commit_words, "carry the request out; auto: unless the fault makes up the answer"),
 };
 #undef OF
 
 static const struct switches defaults = {
-        .client_id = "gatehouse-demo",
-        .client_secret = "gatehouse-demo-secret",
-        .login = "alice",
-        .code_expires_in = 600,
-        .expires_in = 3600,
-        .refresh_token = true,
-        .rotate = true,
-        .reuse_revokes = true,
-        .installations = 1,
-        .device_expires_in = 900,
-        .device_interval = 5,
-        .device_interval_sent = true,
-        .device_enforce_interval = true,
+	.client_id = "gatehouse-demo",
+	.client_secret = "gatehouse-demo-secret",
+	.login = "alice",
+	.code_expires_in = 600,
+	.expires_in = 3600,
+	.refresh_token = true,
+	.rotate = true,
+	.reuse_revokes = true,
+	.installations = 1,
+	.device_expires_in = 900,
+	.device_interval = 5,
+	.device_interval_sent = true,
+	.device_enforce_interval = true,
 };
 static const struct fault fault_defaults = {.present = true};
 
@@ -285,7 +285,7 @@ static bool headers_are_texts(const cJSON *headers, struct refusal *refusal)
 	cJSON_ArrayForEach(header, headers)
 	{
 		if (!cJSON_IsString(header) || strpbrk(header->valuestring, "\r\n") ||
-		        strpbrk(header->string, "\r\n: "))
+			strpbrk(header->string, "\r\n: "))
 			return refuse(refusal, "headers takes names with texts of one line");
 	}
 	return true;
@@ -475,7 +475,7 @@ void switches_print_help(FILE *file)
 	for (size_t i = 0; i < COUNT_OF(switch_table); i++)
 		setting_print_help(file, &switch_table[i], &defaults);
 	fputs("  faults                   what befalls the requests of an endpoint: {ENDPOINT: {FIELD: VALUE}}\n",
-	        file);
+		file);
 	fputs("\nEndpoints (for faults and gates):\n ", file);
 	for (enum endpoint i = 0; i < ENDPOINT_COUNT; i++)
 		fprintf(file, " %s", endpoint_words[i]);

@@ -85,15 +85,15 @@ static void redemption_refuse(struct exchange *exchange, enum redemption outcome
 		const char *error;
 		const char *description;
 	} refusals[] = {
-	        [REFUSED_UNKNOWN] = {"invalid_grant", "nobody knows this grant"},
-	        [REFUSED_EXPIRED] = {"invalid_grant", "the grant has expired"},
-	        [REFUSED_REVOKED] = {"invalid_grant", "the grant was revoked"},
-	        [REFUSED_REUSED] = {"invalid_grant", "the grant was used before"},
-	        [REFUSED_REDIRECT_URI] = {"invalid_grant", "redirect_uri is not that of the authorization"},
-	        [REFUSED_VERIFIER] = {"invalid_grant", "code_verifier does not fit"},
-	        [REFUSED_PENDING] = {"authorization_pending", "nobody has decided yet"},
-	        [REFUSED_TOO_FAST] = {"slow_down", "polled too fast"},
-	        [REFUSED_DENIED] = {"access_denied", "the user said no"},
+		[REFUSED_UNKNOWN] = {"invalid_grant", "nobody knows this grant"},
+		[REFUSED_EXPIRED] = {"invalid_grant", "the grant has expired"},
+		[REFUSED_REVOKED] = {"invalid_grant", "the grant was revoked"},
+		[REFUSED_REUSED] = {"invalid_grant", "the grant was used before"},
+		[REFUSED_REDIRECT_URI] = {"invalid_grant", "redirect_uri is not that of the authorization"},
+		[REFUSED_VERIFIER] = {"invalid_grant", "code_verifier does not fit"},
+		[REFUSED_PENDING] = {"authorization_pending", "nobody has decided yet"},
+		[REFUSED_TOO_FAST] = {"slow_down", "polled too fast"},
+		[REFUSED_DENIED] = {"access_denied", "the user said no"},
 	};
 	exchange_answer_error(exchange, 400, refusals[outcome].error, refusals[outcome].description);
 }
@@ -115,7 +115,7 @@ static void token_members_add(cJSON *json, const struct switches *switches, cons
 	cJSON_AddStringToObject(json, "scope", pair->scope);
 	const cJSON *extra;
 	cJSON_ArrayForEach(extra, switches->token_extra)
-	        cJSON_AddItemToObject(json, extra->string, cJSON_Duplicate(extra, 1));
+		cJSON_AddItemToObject(json, extra->string, cJSON_Duplicate(extra, 1));
 }
 
 /* Slack's oauth.v2.access: the app's token outside, the user's own in authed_user. */
@@ -183,7 +183,7 @@ static void token_answer(struct exchange *exchange, cJSON *json)
 		break;
 	case TOKEN_ANSWER_HTML:
 		answer_as_text(
-		        exchange, "text/html", "<!doctype html><title>Sorry</title><h1>Down for maintenance</h1>");
+			exchange, "text/html", "<!doctype html><title>Sorry</title><h1>Down for maintenance</h1>");
 		break;
 	case TOKEN_ANSWER_EMPTY:
 		answer_as_text(exchange, "application/json", "");
@@ -211,10 +211,10 @@ static void grant_code(struct exchange *exchange, const char *code)
 	struct provider *provider = exchange->provider;
 	struct family *family = NULL;
 	struct code_claim claim = {
-	        .code = code,
-	        .redirect_uri = parameters_get(&exchange->form, "redirect_uri"),
-	        .verifier = parameters_get(&exchange->form, "code_verifier"),
-	        .check_pkce = exchange->switches->pkce != PKCE_IGNORED,
+		.code = code,
+		.redirect_uri = parameters_get(&exchange->form, "redirect_uri"),
+		.verifier = parameters_get(&exchange->form, "code_verifier"),
+		.check_pkce = exchange->switches->pkce != PKCE_IGNORED,
 	};
 	enum redemption outcome = ledger_redeem_code(&provider->ledger, &claim, &family);
 	if (outcome == REDEEMED) {
@@ -235,7 +235,7 @@ static void grant_refresh(struct exchange *exchange, const char *refresh)
 	const struct switches *switches = exchange->switches;
 	struct family *family = NULL;
 	enum redemption outcome =
-	        ledger_redeem_refresh(&provider->ledger, refresh, switches->rotate, switches->reuse_revokes, &family);
+		ledger_redeem_refresh(&provider->ledger, refresh, switches->rotate, switches->reuse_revokes, &family);
 	if (outcome == REDEEMED) {
 		provider_count(provider, COUNTER_refreshes_granted);
 		grant_tokens(exchange, family, switches->rotate && switches->refresh_token);
@@ -256,7 +256,7 @@ static void grant_device(struct exchange *exchange, const char *device_code)
 	struct family *family = NULL;
 	provider_count(provider, COUNTER_device_polls);
 	enum redemption outcome = ledger_redeem_device(
-	        &provider->ledger, device_code, exchange->switches->device_enforce_interval, &family);
+		&provider->ledger, device_code, exchange->switches->device_enforce_interval, &family);
 	if (outcome == REDEEMED)
 		grant_tokens(exchange, family, exchange->switches->refresh_token);
 	else if (outcome == REFUSED_EXPIRED)
@@ -273,10 +273,10 @@ static const struct grant_kind {
 	bool secret_needed; /* a device cannot keep one (RFC 8628 section 5.6) */
 	void (*redeem)(struct exchange *exchange, const char *value);
 } grant_kinds[] = {
-        {"authorization_code", "code", NULL, true, grant_code},
-        {"refresh_token", "refresh_token", "assertion", true, grant_refresh},
-        {"urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", NULL, true, grant_code},
-        {"urn:ietf:params:oauth:grant-type:device_code", "device_code", NULL, false, grant_device},
+	{"authorization_code", "code", NULL, true, grant_code},
+	{"refresh_token", "refresh_token", "assertion", true, grant_refresh},
+	{"urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", NULL, true, grant_code},
+	{"urn:ietf:params:oauth:grant-type:device_code", "device_code", NULL, false, grant_device},
 };
 
 /* GitHub's dialect leaves grant_type out for a code; RFC 6749 section 4.1.3 does not. */

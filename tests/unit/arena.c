@@ -63,10 +63,10 @@ static void copies_end_with_nul(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(pieces_are_zeroed_and_aligned),
-	        cmocka_unit_test(reset_wipes_and_reuses_the_first_block),
-	        cmocka_unit_test(large_pieces_get_their_own_block),
-	        cmocka_unit_test(copies_end_with_nul),
+		cmocka_unit_test(pieces_are_zeroed_and_aligned),
+		cmocka_unit_test(reset_wipes_and_reuses_the_first_block),
+		cmocka_unit_test(large_pieces_get_their_own_block),
+		cmocka_unit_test(copies_end_with_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,25 +33,25 @@ static struct json *parsed(const char *text)
 }
 
 static const char *const good_texts[] = {
-        "{}",
-        "[]",
-        " [ ] \r\n\t",
-        "null",
-        "true",
-        "\"x\"",
-        "0",
-        "-0",
-        "1.5e3",
-        "-1E-2",
-        "9007199254740991",
-        "-9007199254740991",
-        "1e-400",
-        "{\"a\":[1,{\"b\":null},\"\\u00e9\\n\\/\"]}",
-        "\"\\ud83d\\udeaa\"",
-        "\"\xf0\x9f\x9a\xaa\"",
-        "{\"a\":1,\"A\":2}",
-        "\"\x7f\"",
-        "[[],{},[[]]]",
+	"{}",
+	"[]",
+	" [ ] \r\n\t",
+	"null",
+	"true",
+	"\"x\"",
+	"0",
+	"-0",
+	"1.5e3",
+	"-1E-2",
+	"9007199254740991",
+	"-9007199254740991",
+	"1e-400",
+	"{\"a\":[1,{\"b\":null},\"\\u00e9\\n\\/\"]}",
+	"\"\\ud83d\\udeaa\"",
+	"\"\xf0\x9f\x9a\xaa\"",
+	"{\"a\":1,\"A\":2}",
+	"\"\x7f\"",
+	"[[],{},[[]]]",
 };
 
 static void rfc_8259_texts_are_read(void **state)
@@ -63,67 +63,67 @@ static void rfc_8259_texts_are_read(void **state)
 }
 
 static const char *const bad_texts[] = {
-        "\xef\xbb\xbf{}", /* a byte order mark */
-        "\"\xff\"",
-        "\"\xc0\xaf\"", /* bad UTF-8 */
-        "{\"\xed\xa0\x80\":1}",
-        "\"a\nb\"",
-        "\"\x01\"", /* raw controls */
-        "\"\\u0000\"",
-        "{\"a\\u0000b\":1}",
-        "\"\\ud800\"",
-        "\"\\udc00\"",
-        "\"\\ud800\\u0041\"",
-        "\"\\ud83dx\"",
-        "01",
-        "-01",
-        "[00]",
-        "+1",
-        "1.",
-        ".5",
-        "1e",
-        "1e+",
-        "-",
-        "0x1",
-        "NaN",
-        "Infinity",
-        "1e400",
-        "-1e400",
-        "9007199254740992",
-        "9007199254740993",
-        "-9007199254740992",
-        "1e17",
-        "123456789012345678901234567890",
-        "{\"a\":1,\"a\":2}",
-        "{\"x\":{\"a\":1,\"\\u0061\":2}}",
-        "[{},{\"a\":1,\"b\":1,\"a\":1}]",
-        "{} x",
-        "{}{}",
-        "[1,]",
-        "{\"a\":1,}",
-        "{,}",
-        "[,]",
-        "{\"a\" 1}",
-        "{a:1}",
-        "{'a':1}",
-        "[1 2]",
-        "[1}",
-        "{]",
-        "",
-        " ",
-        "{",
-        "[",
-        "\"",
-        "\"\\",
-        "\"\\u12\"",
-        "\"\\x\"",
-        "tru",
-        "nul",
-        "{\"a\":}",
-        "{\"a\"",
-        "\"\\uD8",
-        "// comment\n{}",
-        "\v{}",
+	"\xef\xbb\xbf{}", /* a byte order mark */
+	"\"\xff\"",
+	"\"\xc0\xaf\"", /* bad UTF-8 */
+	"{\"\xed\xa0\x80\":1}",
+	"\"a\nb\"",
+	"\"\x01\"", /* raw controls */
+	"\"\\u0000\"",
+	"{\"a\\u0000b\":1}",
+	"\"\\ud800\"",
+	"\"\\udc00\"",
+	"\"\\ud800\\u0041\"",
+	"\"\\ud83dx\"",
+	"01",
+	"-01",
+	"[00]",
+	"+1",
+	"1.",
+	".5",
+	"1e",
+	"1e+",
+	"-",
+	"0x1",
+	"NaN",
+	"Infinity",
+	"1e400",
+	"-1e400",
+	"9007199254740992",
+	"9007199254740993",
+	"-9007199254740992",
+	"1e17",
+	"123456789012345678901234567890",
+	"{\"a\":1,\"a\":2}",
+	"{\"x\":{\"a\":1,\"\\u0061\":2}}",
+	"[{},{\"a\":1,\"b\":1,\"a\":1}]",
+	"{} x",
+	"{}{}",
+	"[1,]",
+	"{\"a\":1,}",
+	"{,}",
+	"[,]",
+	"{\"a\" 1}",
+	"{a:1}",
+	"{'a':1}",
+	"[1 2]",
+	"[1}",
+	"{]",
+	"",
+	" ",
+	"{",
+	"[",
+	"\"",
+	"\"\\",
+	"\"\\u12\"",
+	"\"\\x\"",
+	"tru",
+	"nul",
+	"{\"a\":}",
+	"{\"a\"",
+	"\"\\uD8",
+	"// comment\n{}",
+	"\v{}",
 };
 
 static void what_cjson_lets_through_is_refused(void **state)
@@ -161,8 +161,8 @@ static void depth_is_bounded(void **state)
 	assert_false(parses_bytes(text, 2 * (size_t)JSON_DEPTH_MAX + 2));
 }
 
-/* CPU time, so that a busy machine fails nothing: a quadratic walk over 1 MiB takes tens of seconds of it, an honest one
- * a tenth of a second also under sanitizers. */
+/* CPU time, so that a busy machine fails nothing: a quadratic walk over 1 MiB takes tens of seconds of it, an honest
+ * one a tenth of a second also under sanitizers. */
 #define CPU_SECONDS_MAX 10
 
 static bool parses_fast(const struct text *text)
@@ -206,7 +206,7 @@ static void fields_go_where_they_should(void **state)
 	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
 	SCOPED(json_release)
 	struct json *root = parsed("{\"name\":\"dev\",\"count\":3,\"dry\":true,\"list\":[1,2],\"more\":{},\"gone\":"
-	                           "null,\"other\":1}");
+				   "null,\"other\":1}");
 	const char *name = NULL;
 	const char *absent = "before";
 	const char *gone_text = "before";
@@ -217,13 +217,13 @@ static void fields_go_where_they_should(void **state)
 	const struct json *list = NULL;
 	const struct json *more = NULL;
 	const struct json_field fields[] = {
-	        {.name = "name", .type = JSON_STRING, .target = &name, .required = true, .bytes_max = 3},
-	        {.name = "count", .type = JSON_INTEGER, .target = &count, .min = 1, .max = 3},
-	        {.name = "dry", .type = JSON_BOOL, .target = &dry},
-	        {.name = "list", .type = JSON_ARRAY, .target = &list},
-	        {.name = "more", .type = JSON_OBJECT, .target = &more},
-	        {.name = "gone", .type = JSON_STRING, .target = &gone_text, .present = &gone},
-	        {.name = "absent", .type = JSON_STRING, .target = &absent, .present = &absent_there},
+		{.name = "name", .type = JSON_STRING, .target = &name, .required = true, .bytes_max = 3},
+		{.name = "count", .type = JSON_INTEGER, .target = &count, .min = 1, .max = 3},
+		{.name = "dry", .type = JSON_BOOL, .target = &dry},
+		{.name = "list", .type = JSON_ARRAY, .target = &list},
+		{.name = "more", .type = JSON_OBJECT, .target = &more},
+		{.name = "gone", .type = JSON_STRING, .target = &gone_text, .present = &gone},
+		{.name = "absent", .type = JSON_STRING, .target = &absent, .present = &absent_there},
 	};
 	struct problem problem = {0};
 
@@ -245,25 +245,25 @@ static void every_wrong_field_is_named(void **state)
 	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
 	SCOPED(json_release)
 	struct json *root = parsed("{\"name\":7,\"long\":\"four\",\"count\":4,\"half\":1.5,\"dry\":\"true\",\"list\":{}"
-	                           ",\"Case\":1,\"null\":null}");
+				   ",\"Case\":1,\"null\":null}");
 	const char *text = NULL;
 	int64_t number = 0;
 	bool flag = false;
 	const struct json *tree = NULL;
 	const struct json_field fields[] = {
-	        {.name = "name", .type = JSON_STRING, .target = &text},
-	        {.name = "long", .type = JSON_STRING, .target = &text, .bytes_max = 3},
-	        {.name = "count", .type = JSON_INTEGER, .target = &number, .min = 1, .max = 3},
-	        {.name = "half", .type = JSON_INTEGER, .target = &number},
-	        {.name = "dry", .type = JSON_BOOL, .target = &flag},
-	        {.name = "list", .type = JSON_ARRAY, .target = &tree},
-	        {.name = "case", .type = JSON_INTEGER, .target = &number},
-	        {.name = "null", .type = JSON_STRING, .target = &text, .required = true},
-	        {.name = "missing", .type = JSON_STRING, .target = &text, .required = true},
+		{.name = "name", .type = JSON_STRING, .target = &text},
+		{.name = "long", .type = JSON_STRING, .target = &text, .bytes_max = 3},
+		{.name = "count", .type = JSON_INTEGER, .target = &number, .min = 1, .max = 3},
+		{.name = "half", .type = JSON_INTEGER, .target = &number},
+		{.name = "dry", .type = JSON_BOOL, .target = &flag},
+		{.name = "list", .type = JSON_ARRAY, .target = &tree},
+		{.name = "case", .type = JSON_INTEGER, .target = &number},
+		{.name = "null", .type = JSON_STRING, .target = &text, .required = true},
+		{.name = "missing", .type = JSON_STRING, .target = &text, .required = true},
 	};
 	static const char *const details[] = {"must be a string", "must be at most 3 bytes",
-	        "must be a whole number from 1 to 3", "must be a whole number", "must be true or false",
-	        "must be an array", "must be spelt `case`, in this case", "is required", "is required"};
+		"must be a whole number from 1 to 3", "must be a whole number", "must be true or false",
+		"must be an array", "must be spelt `case`, in this case", "is required", "is required"};
 	struct problem problem = {0};
 
 	(void)state;
@@ -313,23 +313,23 @@ static void trees_are_printed(void **state)
 	json_push_string(loose, NULL);
 	json_push(list, loose);
 	assert_string_equal(json_print(root, arena), "{\"list\":[\"one\",{\"two\":-2},[null]],\"text\":"
-	                                             "\"a\\\"\\n\xc3\xa9\",\"nothing\":null,\"yes\":true,"
-	                                             "\"number\":1763817600123,\"null\":null,\"raw\":{\"k\": "
-	                                             "[1]},\"object\":{\"k\":\"v\"}}");
+						     "\"a\\\"\\n\xc3\xa9\",\"nothing\":null,\"yes\":true,"
+						     "\"number\":1763817600123,\"null\":null,\"raw\":{\"k\": "
+						     "[1]},\"object\":{\"k\":\"v\"}}");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(rfc_8259_texts_are_read),
-	        cmocka_unit_test(what_cjson_lets_through_is_refused),
-	        cmocka_unit_test(a_number_has_a_bound_on_its_digits),
-	        cmocka_unit_test(depth_is_bounded),
-	        cmocka_unit_test(a_hostile_mebibyte_is_cheap),
-	        cmocka_unit_test(fields_go_where_they_should),
-	        cmocka_unit_test(every_wrong_field_is_named),
-	        cmocka_unit_test(what_is_no_object_has_no_fields),
-	        cmocka_unit_test(trees_are_printed),
+		cmocka_unit_test(rfc_8259_texts_are_read),
+		cmocka_unit_test(what_cjson_lets_through_is_refused),
+		cmocka_unit_test(a_number_has_a_bound_on_its_digits),
+		cmocka_unit_test(depth_is_bounded),
+		cmocka_unit_test(a_hostile_mebibyte_is_cheap),
+		cmocka_unit_test(fields_go_where_they_should),
+		cmocka_unit_test(every_wrong_field_is_named),
+		cmocka_unit_test(what_is_no_object_has_no_fields),
+		cmocka_unit_test(trees_are_printed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

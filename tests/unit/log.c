@@ -55,8 +55,8 @@ static void json_lines_hold_their_pairs(void **state)
 	capture_begin();
 	log_setup(LOG_INFO, LOG_JSON);
 	log_event(LOG_WARN, "a \"message\"\nsecond", log_string("id", "a\\b\x1b[31m\xff\xc2\x9b!"),
-	        log_string("none", NULL), log_number("status", 200), log_duration("duration_ms", 1234567),
-	        log_duration("tiny_ms", -5));
+		log_string("none", NULL), log_number("status", 200), log_duration("duration_ms", 1234567),
+		log_duration("tiny_ms", -5));
 	SCOPED(json_release) struct json *root = capture_end_json();
 
 	assert_string_equal(json_string(json_member(root, "level")), "warn");
@@ -100,9 +100,9 @@ static void text_lines_quote_what_is_no_word(void **state)
 	capture_begin();
 	log_setup(LOG_INFO, LOG_TEXT);
 	log_event(LOG_INFO, "request\nforged", log_string("id", "a-1"), log_string("path", "/a b"),
-	        log_string("empty", ""), log_string("pair", "x=1"), log_number("status", 404));
+		log_string("empty", ""), log_string("pair", "x=1"), log_number("status", 404));
 	assert_text_has(capture_end(), " info  request\\nforged id=a-1 path=\"/a b\" empty=\"\" pair=\"x=1\" "
-	                               "status=404\n");
+				       "status=404\n");
 	assert_ptr_equal(strchr(captured, '\n'), captured + strlen(captured) - 1);
 }
 
@@ -164,7 +164,8 @@ static void a_log_that_nobody_takes_stops_nobody(void **state)
 	(void)dup2(ends[1], STDERR_FILENO);
 	log_setup(LOG_INFO, LOG_JSON);
 	for (int i = 0; i < 2000; i++)
-		log_event(LOG_INFO, "unread", log_string("value", "a value of some length, so that the pipe is full soon"));
+		log_event(LOG_INFO, "unread",
+			log_string("value", "a value of some length, so that the pipe is full soon"));
 	(void)dup2(saved_stderr, STDERR_FILENO);
 	log_setup(LOG_INFO, LOG_JSON);
 	(void)close(saved_stderr);
@@ -175,12 +176,12 @@ static void a_log_that_nobody_takes_stops_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(json_lines_hold_their_pairs),
-	        cmocka_unit_test(a_long_line_is_cut_and_still_json),
-	        cmocka_unit_test(text_lines_quote_what_is_no_word),
-	        cmocka_unit_test(a_log_that_nobody_takes_stops_nobody),
-	        cmocka_unit_test(levels_are_kept),
-	        cmocka_unit_test(lines_of_threads_do_not_mix),
+		cmocka_unit_test(json_lines_hold_their_pairs),
+		cmocka_unit_test(a_long_line_is_cut_and_still_json),
+		cmocka_unit_test(text_lines_quote_what_is_no_word),
+		cmocka_unit_test(a_log_that_nobody_takes_stops_nobody),
+		cmocka_unit_test(levels_are_kept),
+		cmocka_unit_test(lines_of_threads_do_not_mix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

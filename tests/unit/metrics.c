@@ -29,8 +29,8 @@ static char *exposition(struct arena *arena)
 static void every_line_is_of_the_format(void **state)
 {
 	static const char pattern[] = "^(# HELP [a-z_]+ .+|# TYPE [a-z_]+ (counter|gauge|histogram)|"
-	                              "[a-z_]+([{][a-z_]+=\"([^\"\\]|\\\\[\\n\"])*\"(,[a-z_]+=\"([^\"\\]|\\\\[\\n\"])*"
-	                              "\")*[}])? -?[0-9.e+]+)$";
+				      "[a-z_]+([{][a-z_]+=\"([^\"\\]|\\\\[\\n\"])*\"(,[a-z_]+=\"([^\"\\]|\\\\[\\n\"])*"
+				      "\")*[}])? -?[0-9.e+]+)$";
 	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
 	regex_t line_of_format;
 	char *text;
@@ -89,7 +89,7 @@ static void the_process_is_measured(void **state)
 	assert_true(strtod(strstr(text, "\nprocess_open_fds ") + 18, NULL) >= 3);
 	assert_true(strtod(strstr(text, "\nprocess_cpu_seconds_total ") + 27, NULL) >= 0);
 	assert_in_range((uint64_t)(strtod(strstr(text, "\nprocess_start_time_seconds ") + 28, NULL)),
-	        (uint64_t)(clock_now_ms() / 1000 - 300), (uint64_t)(clock_now_ms() / 1000 + 5));
+		(uint64_t)(clock_now_ms() / 1000 - 300), (uint64_t)(clock_now_ms() / 1000 + 5));
 }
 
 static void *add_many(void *unused)
@@ -114,7 +114,7 @@ static void parallel_adds_sum_up(void **state)
 	for (size_t i = 0; i < THREADS; i++)
 		(void)pthread_join(threads[i], NULL);
 	print_message("%d ns an operation, %d threads\n",
-	        (int)((clock_monotonic_us() - start_us) * 1000 / (2 * THREADS * ROUNDS)), THREADS);
+		(int)((clock_monotonic_us() - start_us) * 1000 / (2 * THREADS * ROUNDS)), THREADS);
 	text = exposition(arena);
 	assert_text_has(text, "{provider=\"github\",reason=\"valid\"} 40000\n");
 	assert_text_has(text, "{provider=\"github\",reason=\"expired\"} 40000\n");
@@ -141,11 +141,11 @@ static void series_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_line_is_of_the_format),
-	        cmocka_unit_test(values_and_buckets_add_up),
-	        cmocka_unit_test(the_process_is_measured),
-	        cmocka_unit_test(parallel_adds_sum_up),
-	        cmocka_unit_test(series_are_bounded),
+		cmocka_unit_test(every_line_is_of_the_format),
+		cmocka_unit_test(values_and_buckets_add_up),
+		cmocka_unit_test(the_process_is_measured),
+		cmocka_unit_test(parallel_adds_sum_up),
+		cmocka_unit_test(series_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

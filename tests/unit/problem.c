@@ -56,9 +56,9 @@ static void long_texts_are_cut_between_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(set_forgets_what_was_there),
-	        cmocka_unit_test(violations_keep_a_kind_and_stop_at_their_bound),
-	        cmocka_unit_test(long_texts_are_cut_between_characters),
+		cmocka_unit_test(set_forgets_what_was_there),
+		cmocka_unit_test(violations_keep_a_kind_and_stop_at_their_bound),
+		cmocka_unit_test(long_texts_are_cut_between_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,55 +63,55 @@ static const struct {
 	const char *scopes;
 	bool pkce;
 } presets[] = {
-        {{{TYPE("GitHub"), CLIENT}}, PROVIDER_GITHUB, "github", "github", "github",
-                "https://github.com/login/oauth/authorize", "https://github.com/login/oauth/access_token",
-                "https://api.github.com/user", "https://api.github.com/applications/id%2F1/grant",
-                "https://github.com/login/device/code", "https://api.github.com/user/installations", "repo workflow",
-                true},
-        {{{TYPE("gitlab"), CLIENT}}, PROVIDER_GITLAB, "gitlab", "gitlab", "gitlab",
-                "https://gitlab.com/oauth/authorize", "https://gitlab.com/oauth/token",
-                "https://gitlab.com/oauth/token/info", "https://gitlab.com/oauth/revoke", "", "",
-                "write_repository read_api", true},
-        {{{ID("corp"), TYPE("gitlab"), CLIENT, AUTH("https://git.corp:8443/oauth/authorize?x=1")}}, PROVIDER_GITLAB,
-                "corp", "gitlab", "gitlab", "https://git.corp:8443/oauth/authorize?x=1",
-                "https://git.corp:8443/oauth/token", "https://git.corp:8443/oauth/token/info",
-                "https://git.corp:8443/oauth/revoke", "", "", "write_repository read_api", true},
-        {{{TYPE("gitea"), CLIENT}}, PROVIDER_GITEA, "gitea", "gitea", "gitea",
-                "https://gitea.com/login/oauth/authorize", "https://gitea.com/login/oauth/access_token",
-                "https://gitea.com/login/oauth/userinfo", "", "", "", "read:repository write:repository read:user",
-                true},
-        {{{TYPE("gitea"), CLIENT, AUTH("http://127.0.0.1:3000/login/oauth/authorize")}}, PROVIDER_GITEA, "gitea",
-                "gitea", "gitea", "http://127.0.0.1:3000/login/oauth/authorize",
-                "http://127.0.0.1:3000/login/oauth/access_token", "http://127.0.0.1:3000/login/oauth/userinfo", "", "",
-                "", "read:repository write:repository read:user", true},
-        {{{TYPE("bitbucket-cloud"), CLIENT}}, PROVIDER_BITBUCKET_CLOUD, "bitbucket-cloud", "bitbucket-cloud",
-                "bitbucket-cloud", "https://bitbucket.org/site/oauth2/authorize",
-                "https://bitbucket.org/site/oauth2/access_token", "https://api.bitbucket.org/2.0/user", "", "", "",
-                "account repository:write", false},
-        {{{TYPE("Bitbucket"), CLIENT}}, PROVIDER_BITBUCKET_CLOUD, "bitbucket", "bitbucket-cloud", "bitbucket-cloud",
-                "https://bitbucket.org/site/oauth2/authorize", "https://bitbucket.org/site/oauth2/access_token",
-                "https://api.bitbucket.org/2.0/user", "", "", "", "account repository:write", false},
-        {{{TYPE("bitbucket-server"), CLIENT, AUTH("https://bb.corp/rest/oauth2/latest/authorize")}},
-                PROVIDER_BITBUCKET_SERVER, "bitbucket-server", "bitbucket-server", "bitbucket-server",
-                "https://bb.corp/rest/oauth2/latest/authorize", "https://bb.corp/rest/oauth2/latest/token",
-                "https://bb.corp/rest/api/latest/inbox/pull-requests/count", "", "", "",
-                "PUBLIC_REPOS REPO_READ REPO_WRITE", false},
-        {{{TYPE("azure-devops"), CLIENT}}, PROVIDER_AZURE_DEVOPS, "azure-devops", "azure-devops", "azure-devops",
-                "https://app.vssps.visualstudio.com/oauth2/authorize",
-                "https://app.vssps.visualstudio.com/oauth2/token", "", "", "", "", "vso.code_write", false},
-        {{{TYPE("azure-devops-entra"), CLIENT, AUTH("https://login.microsoftonline.com/tenant-1/oauth2/authorize")}},
-                PROVIDER_AZURE_DEVOPS_ENTRA, "azure-devops-entra", "azure-devops-entra", "azure-devops-entra",
-                "https://login.microsoftonline.com/tenant-1/oauth2/authorize",
-                "https://login.microsoftonline.com/tenant-1/oauth2/token", "", "", "", "", "", false},
-        {{{TYPE("slack"), CLIENT}}, PROVIDER_SLACK, "slack", "slack", "slack", "https://slack.com/oauth/v2/authorize",
-                "https://slack.com/api/oauth.v2.access", "", "https://slack.com/api/auth.revoke", "", "", "", false},
-        {{{TYPE("jfrog"), CLIENT, AUTH("https://jf.corp/ui/authorization")}}, PROVIDER_JFROG, "jfrog", "jfrog", "jfrog",
-                "https://jf.corp/ui/authorization", "https://jf.corp/access/api/v1/integrations/id%2F1/token",
-                "https://jf.corp/access/api/v1/system/ping", "", "", "", "applied-permissions/user", false},
-        {{{ID("own"), TYPE("Keycloak"), CLIENT, AUTH("https://k.corp/a"), TOKEN("https://k.corp/t")}}, PROVIDER_OTHER,
-                "own", "keycloak", "keycloak", "https://k.corp/a", "https://k.corp/t", "", "", "", "", "", true},
-        {{{ID("oidc"), CLIENT, {PROVIDER_FIELD_ISSUER, "https://k.corp"}}}, PROVIDER_OTHER, "oidc", "", "oidc", "", "",
-                "", "", "", "", "", true},
+	{{{TYPE("GitHub"), CLIENT}}, PROVIDER_GITHUB, "github", "github", "github",
+		"https://github.com/login/oauth/authorize", "https://github.com/login/oauth/access_token",
+		"https://api.github.com/user", "https://api.github.com/applications/id%2F1/grant",
+		"https://github.com/login/device/code", "https://api.github.com/user/installations", "repo workflow",
+		true},
+	{{{TYPE("gitlab"), CLIENT}}, PROVIDER_GITLAB, "gitlab", "gitlab", "gitlab",
+		"https://gitlab.com/oauth/authorize", "https://gitlab.com/oauth/token",
+		"https://gitlab.com/oauth/token/info", "https://gitlab.com/oauth/revoke", "", "",
+		"write_repository read_api", true},
+	{{{ID("corp"), TYPE("gitlab"), CLIENT, AUTH("https://git.corp:8443/oauth/authorize?x=1")}}, PROVIDER_GITLAB,
+		"corp", "gitlab", "gitlab", "https://git.corp:8443/oauth/authorize?x=1",
+		"https://git.corp:8443/oauth/token", "https://git.corp:8443/oauth/token/info",
+		"https://git.corp:8443/oauth/revoke", "", "", "write_repository read_api", true},
+	{{{TYPE("gitea"), CLIENT}}, PROVIDER_GITEA, "gitea", "gitea", "gitea",
+		"https://gitea.com/login/oauth/authorize", "https://gitea.com/login/oauth/access_token",
+		"https://gitea.com/login/oauth/userinfo", "", "", "", "read:repository write:repository read:user",
+		true},
+	{{{TYPE("gitea"), CLIENT, AUTH("http://127.0.0.1:3000/login/oauth/authorize")}}, PROVIDER_GITEA, "gitea",
+		"gitea", "gitea", "http://127.0.0.1:3000/login/oauth/authorize",
+		"http://127.0.0.1:3000/login/oauth/access_token", "http://127.0.0.1:3000/login/oauth/userinfo", "", "",
+		"", "read:repository write:repository read:user", true},
+	{{{TYPE("bitbucket-cloud"), CLIENT}}, PROVIDER_BITBUCKET_CLOUD, "bitbucket-cloud", "bitbucket-cloud",
+		"bitbucket-cloud", "https://bitbucket.org/site/oauth2/authorize",
+		"https://bitbucket.org/site/oauth2/access_token", "https://api.bitbucket.org/2.0/user", "", "", "",
+		"account repository:write", false},
+	{{{TYPE("Bitbucket"), CLIENT}}, PROVIDER_BITBUCKET_CLOUD, "bitbucket", "bitbucket-cloud", "bitbucket-cloud",
+		"https://bitbucket.org/site/oauth2/authorize", "https://bitbucket.org/site/oauth2/access_token",
+		"https://api.bitbucket.org/2.0/user", "", "", "", "account repository:write", false},
+	{{{TYPE("bitbucket-server"), CLIENT, AUTH("https://bb.corp/rest/oauth2/latest/authorize")}},
+		PROVIDER_BITBUCKET_SERVER, "bitbucket-server", "bitbucket-server", "bitbucket-server",
+		"https://bb.corp/rest/oauth2/latest/authorize", "https://bb.corp/rest/oauth2/latest/token",
+		"https://bb.corp/rest/api/latest/inbox/pull-requests/count", "", "", "",
+		"PUBLIC_REPOS REPO_READ REPO_WRITE", false},
+	{{{TYPE("azure-devops"), CLIENT}}, PROVIDER_AZURE_DEVOPS, "azure-devops", "azure-devops", "azure-devops",
+		"https://app.vssps.visualstudio.com/oauth2/authorize",
+		"https://app.vssps.visualstudio.com/oauth2/token", "", "", "", "", "vso.code_write", false},
+	{{{TYPE("azure-devops-entra"), CLIENT, AUTH("https://login.microsoftonline.com/tenant-1/oauth2/authorize")}},
+		PROVIDER_AZURE_DEVOPS_ENTRA, "azure-devops-entra", "azure-devops-entra", "azure-devops-entra",
+		"https://login.microsoftonline.com/tenant-1/oauth2/authorize",
+		"https://login.microsoftonline.com/tenant-1/oauth2/token", "", "", "", "", "", false},
+	{{{TYPE("slack"), CLIENT}}, PROVIDER_SLACK, "slack", "slack", "slack", "https://slack.com/oauth/v2/authorize",
+		"https://slack.com/api/oauth.v2.access", "", "https://slack.com/api/auth.revoke", "", "", "", false},
+	{{{TYPE("jfrog"), CLIENT, AUTH("https://jf.corp/ui/authorization")}}, PROVIDER_JFROG, "jfrog", "jfrog", "jfrog",
+		"https://jf.corp/ui/authorization", "https://jf.corp/access/api/v1/integrations/id%2F1/token",
+		"https://jf.corp/access/api/v1/system/ping", "", "", "", "applied-permissions/user", false},
+	{{{ID("own"), TYPE("Keycloak"), CLIENT, AUTH("https://k.corp/a"), TOKEN("https://k.corp/t")}}, PROVIDER_OTHER,
+		"own", "keycloak", "keycloak", "https://k.corp/a", "https://k.corp/t", "", "", "", "", "", true},
+	{{{ID("oidc"), CLIENT, {PROVIDER_FIELD_ISSUER, "https://k.corp"}}}, PROVIDER_OTHER, "oidc", "", "oidc", "", "",
+		"", "", "", "", "", true},
 };
 
 static void every_type_has_its_preset(void **state)
@@ -144,11 +144,11 @@ static void every_type_has_its_preset(void **state)
 static void a_given_field_beats_the_preset(void **state)
 {
 	const struct given_provider given = {{TYPE("github"), CLIENT, AUTH("https://ghe.corp/a"),
-	        TOKEN("https://ghe.corp/t"), {PROVIDER_FIELD_VALIDATE_URL, "https://ghe.corp/v"},
-	        {PROVIDER_FIELD_REVOKE_URL, "https://ghe.corp/{client_id}/revoke"},
-	        {PROVIDER_FIELD_SCOPES, "  a   b\tc "}, {PROVIDER_FIELD_PKCE_METHODS, "none"},
-	        {PROVIDER_FIELD_DISPLAY_NAME, "GitHub"}, {PROVIDER_FIELD_FAIL_MODE, "last_known_good"},
-	        {PROVIDER_FIELD_CLIENT_SECRET, "hush"}}};
+		TOKEN("https://ghe.corp/t"), {PROVIDER_FIELD_VALIDATE_URL, "https://ghe.corp/v"},
+		{PROVIDER_FIELD_REVOKE_URL, "https://ghe.corp/{client_id}/revoke"},
+		{PROVIDER_FIELD_SCOPES, "  a   b\tc "}, {PROVIDER_FIELD_PKCE_METHODS, "none"},
+		{PROVIDER_FIELD_DISPLAY_NAME, "GitHub"}, {PROVIDER_FIELD_FAIL_MODE, "last_known_good"},
+		{PROVIDER_FIELD_CLIENT_SECRET, "hush"}}};
 	struct config *config = config_of(&given, 1);
 	struct providers providers;
 	const struct provider *provider;
@@ -199,52 +199,52 @@ static const struct {
 	struct given_provider given;
 	const char *complaint;
 } refusals[] = {
-        {{{ID("Git Hub"), TYPE("github"), CLIENT}}, "there: id: \"Git Hub\" is not lawful; allowed: an id of 1 to 64 "
-                                                    "lower-case letters, digits and hyphens"},
-        {{{TYPE("my_type"), CLIENT, AUTH("https://h/a"), TOKEN("https://h/t")}}, "there: type: \"my_type\" is not "
-                                                                                 "lawful; allowed: an id of 1 to 64 "
-                                                                                 "lower-case letters, digits and "
-                                                                                 "hyphens"},
-        {{{CLIENT, AUTH("https://h/a"), TOKEN("https://h/t")}}, "file:1: id: is missing; give an id, or a type that "
-                                                                "serves as one"},
-        {{{TYPE("github")}}, "file:1: client_id: is missing; the provider gives it to a registered application"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_REGEX, "("}}}, "there: regex: \"(\" is not lawful; allowed: a POSIX "
-                                                                  "extended regular expression (regcomp says: "
-                                                                  "Unmatched ( or "
-                                                                  "\\()"},
-        {{{TYPE("gitlab"), CLIENT, {PROVIDER_FIELD_DEVICE_FLOW, "true"}}}, "file:1: device_code_url: is missing; "
-                                                                           "device_flow needs it"},
-        {{{TYPE("gitlab"), CLIENT, AUTH("http://git.corp/oauth/authorize")}}, "there: auth_url: "
-                                                                              "\"http://git.corp/oauth/authorize\" is "
-                                                                              "not lawful; allowed: https://, or "
-                                                                              "http:// on a loopback "
-                                                                              "host, without user and fragment"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_VALIDATE_URL, "https://u:hush@h/"}}}, "there: validate_url: "
-                                                                                         "[secret] is not lawful; "
-                                                                                         "allowed: https://, or "
-                                                                                         "http:// on a loopback host, "
-                                                                                         "without user and "
-                                                                                         "fragment"},
-        {{{TYPE("jfrog"), CLIENT}}, "file:1: auth_url: is missing; this type is self-hosted, so give the authorization "
-                                    "URL of your installation"},
-        {{{TYPE("other"), CLIENT, AUTH("https://h/a")}}, "file:1: token_url: is missing; give auth_url and token_url, "
-                                                         "or an issuer to discover them from"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_NO_REFRESH, "perhaps"}}}, "there: no_refresh: \"perhaps\" is not "
-                                                                             "lawful; allowed: true or false (on, off, "
-                                                                             "yes, no, 1, 0)"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_PKCE_METHODS, "plain"}}}, "there: pkce_methods: \"plain\" is not "
-                                                                             "lawful; allowed: S256 or none"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_FAIL_MODE, "ajar"}}}, "there: fail_mode: \"ajar\" is not lawful; "
-                                                                         "allowed: closed, open or last_known_good"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_ENFORCEMENT, "allow"}}}, "there: enforcement: \"allow\" is not "
-                                                                            "lawful; allowed: deny, warn or dryrun"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_MIN_VALID, "60"}}}, "there: min_valid: \"60\" is not lawful; "
-                                                                       "allowed: a duration like 10s or 1m30s, from 0s "
-                                                                       "to 24h"},
-        {{{TYPE("github"), CLIENT, {PROVIDER_FIELD_REFRESH_RETRY_TIMEOUT, "61s"}}}, "there: refresh_retry_timeout: "
-                                                                                    "\"61s\" is not lawful; allowed: a "
-                                                                                    "duration like 10s or 1m30s, from "
-                                                                                    "0s to 1m"},
+	{{{ID("Git Hub"), TYPE("github"), CLIENT}}, "there: id: \"Git Hub\" is not lawful; allowed: an id of 1 to 64 "
+						    "lower-case letters, digits and hyphens"},
+	{{{TYPE("my_type"), CLIENT, AUTH("https://h/a"), TOKEN("https://h/t")}}, "there: type: \"my_type\" is not "
+										 "lawful; allowed: an id of 1 to 64 "
+										 "lower-case letters, digits and "
+										 "hyphens"},
+	{{{CLIENT, AUTH("https://h/a"), TOKEN("https://h/t")}}, "file:1: id: is missing; give an id, or a type that "
+								"serves as one"},
+	{{{TYPE("github")}}, "file:1: client_id: is missing; the provider gives it to a registered application"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_REGEX, "("}}}, "there: regex: \"(\" is not lawful; allowed: a POSIX "
+								  "extended regular expression (regcomp says: "
+								  "Unmatched ( or "
+								  "\\()"},
+	{{{TYPE("gitlab"), CLIENT, {PROVIDER_FIELD_DEVICE_FLOW, "true"}}}, "file:1: device_code_url: is missing; "
+									   "device_flow needs it"},
+	{{{TYPE("gitlab"), CLIENT, AUTH("http://git.corp/oauth/authorize")}}, "there: auth_url: "
+									      "\"http://git.corp/oauth/authorize\" is "
+									      "not lawful; allowed: https://, or "
+									      "http:// on a loopback "
+									      "host, without user and fragment"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_VALIDATE_URL, "https://u:hush@h/"}}}, "there: validate_url: "
+											 "[secret] is not lawful; "
+											 "allowed: https://, or "
+											 "http:// on a loopback host, "
+											 "without user and "
+											 "fragment"},
+	{{{TYPE("jfrog"), CLIENT}}, "file:1: auth_url: is missing; this type is self-hosted, so give the authorization "
+				    "URL of your installation"},
+	{{{TYPE("other"), CLIENT, AUTH("https://h/a")}}, "file:1: token_url: is missing; give auth_url and token_url, "
+							 "or an issuer to discover them from"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_NO_REFRESH, "perhaps"}}}, "there: no_refresh: \"perhaps\" is not "
+									     "lawful; allowed: true or false (on, off, "
+									     "yes, no, 1, 0)"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_PKCE_METHODS, "plain"}}}, "there: pkce_methods: \"plain\" is not "
+									     "lawful; allowed: S256 or none"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_FAIL_MODE, "ajar"}}}, "there: fail_mode: \"ajar\" is not lawful; "
+									 "allowed: closed, open or last_known_good"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_ENFORCEMENT, "allow"}}}, "there: enforcement: \"allow\" is not "
+									    "lawful; allowed: deny, warn or dryrun"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_MIN_VALID, "60"}}}, "there: min_valid: \"60\" is not lawful; "
+								       "allowed: a duration like 10s or 1m30s, from 0s "
+								       "to 24h"},
+	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_REFRESH_RETRY_TIMEOUT, "61s"}}}, "there: refresh_retry_timeout: "
+										    "\"61s\" is not lawful; allowed: a "
+										    "duration like 10s or 1m30s, from "
+										    "0s to 1m"},
 };
 
 static void what_the_contract_refuses_is_refused(void **state)
@@ -272,18 +272,18 @@ static void two_providers_with_one_id_are_refused(void **state)
 	assert_false(providers_build(config, &providers, &complaints));
 	assert_int_equal(complaints.count, 1);
 	assert_string_equal(complaints.lines[0], "there: id: \"github\" is already another provider's; give each its "
-	                                         "own");
+						 "own");
 	config_free(config);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_type_has_its_preset),
-	        cmocka_unit_test(a_given_field_beats_the_preset),
-	        cmocka_unit_test(defaults_are_the_contracts),
-	        cmocka_unit_test(what_the_contract_refuses_is_refused),
-	        cmocka_unit_test(two_providers_with_one_id_are_refused),
+		cmocka_unit_test(every_type_has_its_preset),
+		cmocka_unit_test(a_given_field_beats_the_preset),
+		cmocka_unit_test(defaults_are_the_contracts),
+		cmocka_unit_test(what_the_contract_refuses_is_refused),
+		cmocka_unit_test(two_providers_with_one_id_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

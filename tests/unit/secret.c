@@ -26,7 +26,7 @@ static void pkce_is_rfc_7636_appendix_b(void **state)
 
 	(void)state;
 	assert_string_equal(pkce_challenge(arena, secret_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")),
-	        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+		"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }
 
 static void sha256_is_fips_180(void **state)
@@ -44,13 +44,13 @@ static void sha256_is_fips_180(void **state)
 static const char gcm_key[] = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
 static const char gcm_place[] = "feedfacedeadbeeffeedfacedeadbeefabaddad2";
 static const char gcm_plain[] = "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e"
-                                "2449a6b525"
-                                "b16aedf5aa0de657ba637b39";
+				"2449a6b525"
+				"b16aedf5aa0de657ba637b39";
 static const char gcm_sealed[] = "cafebabefacedbaddecaf888"
-                                 "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08"
-                                 "b1056828838"
-                                 "c5f61e6393ba7a0abcc9f662"
-                                 "76fc6ece0f4e1768cddf8853bb2d551b";
+				 "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08"
+				 "b1056828838"
+				 "c5f61e6393ba7a0abcc9f662"
+				 "76fc6ece0f4e1768cddf8853bb2d551b";
 
 static void a_sealed_value_of_the_specification_opens(void **state)
 {
@@ -111,28 +111,28 @@ static void base64_is_strict(void **state)
 		const char *text;
 		const char *plain; /* NULL: refused */
 	} cases[] = {
-	        {"", ""},
-	        {"Zg==", "f"},
-	        {"Zg", "f"},
-	        {"Zm8=", "fo"},
-	        {"Zm8", "fo"},
-	        {"Zm9v", "foo"},
-	        {"Zm9vYg==", "foob"},
-	        {"Zm9vYmFy", "foobar"},
-	        {"Z", NULL},
-	        {"Zg=", NULL},
-	        {"Zg===", NULL},
-	        {"Zm8==", NULL},
-	        {"Zm9v=", NULL},
-	        {"=", NULL},
-	        {"==", NULL},
-	        {"Zh==", NULL},
-	        {"Zm9", NULL},
-	        {"Zm 9v", NULL},
-	        {"Zm9v\n", NULL},
-	        {"Z-9v", NULL},
-	        {"Zg==Zg==", NULL},
-	        {"\xff\xff\xff\xff", NULL},
+		{"", ""},
+		{"Zg==", "f"},
+		{"Zg", "f"},
+		{"Zm8=", "fo"},
+		{"Zm8", "fo"},
+		{"Zm9v", "foo"},
+		{"Zm9vYg==", "foob"},
+		{"Zm9vYmFy", "foobar"},
+		{"Z", NULL},
+		{"Zg=", NULL},
+		{"Zg===", NULL},
+		{"Zm8==", NULL},
+		{"Zm9v=", NULL},
+		{"=", NULL},
+		{"==", NULL},
+		{"Zh==", NULL},
+		{"Zm9", NULL},
+		{"Zm 9v", NULL},
+		{"Zm9v\n", NULL},
+		{"Z-9v", NULL},
+		{"Zg==Zg==", NULL},
+		{"\xff\xff\xff\xff", NULL},
 	};
 	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
 
@@ -208,14 +208,14 @@ static void uuids_are_ordered_and_of_version_7(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(pkce_is_rfc_7636_appendix_b),
-	        cmocka_unit_test(sha256_is_fips_180),
-	        cmocka_unit_test(a_sealed_value_of_the_specification_opens),
-	        cmocka_unit_test(what_is_sealed_opens_only_in_its_place),
-	        cmocka_unit_test(base64_is_strict),
-	        cmocka_unit_test(base64_round_trips),
-	        cmocka_unit_test(secrets_compare_and_differ),
-	        cmocka_unit_test(uuids_are_ordered_and_of_version_7),
+		cmocka_unit_test(pkce_is_rfc_7636_appendix_b),
+		cmocka_unit_test(sha256_is_fips_180),
+		cmocka_unit_test(a_sealed_value_of_the_specification_opens),
+		cmocka_unit_test(what_is_sealed_opens_only_in_its_place),
+		cmocka_unit_test(base64_is_strict),
+		cmocka_unit_test(base64_round_trips),
+		cmocka_unit_test(secrets_compare_and_differ),
+		cmocka_unit_test(uuids_are_ordered_and_of_version_7),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,21 +41,21 @@ static void utf8_is_rfc_3629(void **state)
 		const char *bytes;
 		bool good;
 	} cases[] = {
-	        {"", true},
-	        {"plain", true},
-	        {"\xc3\xa9", true},
-	        {"\xe2\x82\xac", true},
-	        {"\xf0\x9f\x9a\xaa", true},
-	        {"\xf4\x8f\xbf\xbf", true},
-	        {"\xf4\x90\x80\x80", false}, /* beyond U+10FFFF */
-	        {"\xed\xa0\x80", false},     /* a surrogate */
-	        {"\xc0\x80", false},         /* overlong */
-	        {"\xe0\x80\x80", false},
-	        {"\xf0\x80\x80\x80", false},
-	        {"\xc3", false},
-	        {"\xe2\x82", false},
-	        {"\x80", false},
-	        {"\xff", false},
+		{"", true},
+		{"plain", true},
+		{"\xc3\xa9", true},
+		{"\xe2\x82\xac", true},
+		{"\xf0\x9f\x9a\xaa", true},
+		{"\xf4\x8f\xbf\xbf", true},
+		{"\xf4\x90\x80\x80", false}, /* beyond U+10FFFF */
+		{"\xed\xa0\x80", false},     /* a surrogate */
+		{"\xc0\x80", false},         /* overlong */
+		{"\xe0\x80\x80", false},
+		{"\xf0\x80\x80\x80", false},
+		{"\xc3", false},
+		{"\xe2\x82", false},
+		{"\x80", false},
+		{"\xff", false},
 	};
 
 	(void)state;
@@ -69,24 +69,24 @@ static void form_values(void **state)
 		const char *form;
 		const char *value;
 	} cases[] = {
-	        {"code=abc&state=x", "abc"},
-	        {"state=x&code=a%20b+c", "a b c"},
-	        {"code=", ""},
-	        {"code", ""},
-	        {"c%6fde=encoded+name", "encoded name"},
-	        {"code=a=b", "a=b"},
-	        {"code=%c3%A9", "\xc3\xa9"},
-	        {"&&code=1&&", "1"},
-	        {"", NULL},
-	        {"codes=1&xcode=2", NULL},
-	        {"code=1&code=2", NULL},
-	        {"code=1&c%6Fde=2", NULL},
-	        {"code=%00", NULL},
-	        {"code=%", NULL},
-	        {"code=%4", NULL},
-	        {"code=%4&x=1", NULL},
-	        {"code=%zz", NULL},
-	        {"code=%ff", NULL},
+		{"code=abc&state=x", "abc"},
+		{"state=x&code=a%20b+c", "a b c"},
+		{"code=", ""},
+		{"code", ""},
+		{"c%6fde=encoded+name", "encoded name"},
+		{"code=a=b", "a=b"},
+		{"code=%c3%A9", "\xc3\xa9"},
+		{"&&code=1&&", "1"},
+		{"", NULL},
+		{"codes=1&xcode=2", NULL},
+		{"code=1&code=2", NULL},
+		{"code=1&c%6Fde=2", NULL},
+		{"code=%00", NULL},
+		{"code=%", NULL},
+		{"code=%4", NULL},
+		{"code=%4&x=1", NULL},
+		{"code=%zz", NULL},
+		{"code=%ff", NULL},
 	};
 	SCOPED(arena_release) struct arena *arena = arena_new(1 << 20);
 
@@ -105,10 +105,10 @@ static void form_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(text_grows),
-	        cmocka_unit_test(escapes),
-	        cmocka_unit_test(utf8_is_rfc_3629),
-	        cmocka_unit_test(form_values),
+		cmocka_unit_test(text_grows),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(utf8_is_rfc_3629),
+		cmocka_unit_test(form_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,9 +21,9 @@ static const struct {
 	const char *token;
 	struct user user;
 } CALLERS[] = {
-        {TOKEN_ALICE, {.id = ALICE_ID, .username = "alice", .roles = 1U << ROLE_MEMBER}},
-        {TOKEN_SUSPENDED,
-                {.id = "01890000-0000-7000-8000-00000000bad0", .username = "mallory", .suspended = true, .roles = 1}},
+	{TOKEN_ALICE, {.id = ALICE_ID, .username = "alice", .roles = 1U << ROLE_MEMBER}},
+	{TOKEN_SUSPENDED,
+		{.id = "01890000-0000-7000-8000-00000000bad0", .username = "mallory", .suspended = true, .roles = 1}},
 };
 
 unsigned fake_lookups(void)
@@ -42,7 +42,7 @@ void fake_forget_alice(bool gone)
 }
 
 bool token_find_user(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES], bool *ret_found,
-        struct user *ret_user, struct problem *problem)
+	struct user *ret_user, struct problem *problem)
 {
 	uint8_t known[SHA256_BYTES];
 	bool gone = atomic_load(&alice_is_gone);
@@ -135,22 +135,22 @@ static bool handle_large(const struct request *request, struct reply *reply, str
 {
 	(void)problem;
 	*reply = (struct reply){.arena = request->arena,
-	        .status = 200,
-	        .content_type = "text/plain",
-	        .body = large,
-	        .body_size = LARGE_BYTES};
+		.status = 200,
+		.content_type = "text/plain",
+		.body = large,
+		.body_size = LARGE_BYTES};
 	return true;
 }
 
 const struct route FAKE_ROUTES[] = {
-        {"GET", "/hello", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_hello},
-        {"GET", "/slow", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_slow},
-        {"GET", "/large", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_large},
-        {"GET", "/me", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle_me},
-        {"POST", "/me", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle_echo},
-        {"POST", "/echo", ROUTE_NEEDS_NOTHING, ROUTE_JSON_BODY, handle_echo},
-        {"DELETE", "/things/{id}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_nothing},
-        {"GET", "/things/{id}/parts/{part}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_thing},
+	{"GET", "/hello", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_hello},
+	{"GET", "/slow", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_slow},
+	{"GET", "/large", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_large},
+	{"GET", "/me", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle_me},
+	{"POST", "/me", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle_echo},
+	{"POST", "/echo", ROUTE_NEEDS_NOTHING, ROUTE_JSON_BODY, handle_echo},
+	{"DELETE", "/things/{id}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_nothing},
+	{"GET", "/things/{id}/parts/{part}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_thing},
 };
 const size_t FAKE_ROUTES_COUNT = COUNT_OF(FAKE_ROUTES);
 
@@ -183,7 +183,7 @@ struct server *fake_server_start_with(const struct server_options *options)
 struct server *fake_server_start(int64_t threads)
 {
 	struct server_options options = {
-	        .address = "127.0.0.1:0", .threads = threads, .routes = FAKE_ROUTES, .route_count = FAKE_ROUTES_COUNT};
+		.address = "127.0.0.1:0", .threads = threads, .routes = FAKE_ROUTES, .route_count = FAKE_ROUTES_COUNT};
 
 	return fake_server_start_with(&options);
 }

@@ -20,41 +20,41 @@ static const struct {
 	bool is_chunked;
 	int64_t length;
 } HEADS[] = {
-        {"no body", "1.1", {"Host", "x"}, PROBLEM_NONE, false, 0},
-        {"length", "1.1", {"Host", "x", "Content-Length", "12"}, PROBLEM_NONE, false, 12},
-        {"leading zeros", "1.1", {"Host", "x", "content-length", "0012"}, PROBLEM_NONE, false, 12},
-        {"longest length", "1.1", {"Host", "x", "Content-Length", "922337203685477580"}, PROBLEM_NONE, false,
-                922337203685477580},
-        {"overflow", "1.1", {"Host", "x", "Content-Length", "9223372036854775808"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"blank in the length", "1.1", {"Host", "x", "Content-Length", "1 2"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"blank after the length", "1.1", {"Host", "x", "Content-Length", "12 "}, PROBLEM_BAD_REQUEST, false, 0},
-        {"chunked", "1.1", {"Host", "x", "Transfer-Encoding", "Chunked"}, PROBLEM_NONE, true, 0},
-        {"chunked and blank", "1.1", {"Host", "x", "Transfer-Encoding", "chunked "}, PROBLEM_BAD_REQUEST, false, 0},
-        {"chunked twice", "1.1", {"Host", "x", "Transfer-Encoding", "chunked, chunked"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"empty encoding", "1.1", {"Host", "x", "Transfer-Encoding", ""}, PROBLEM_BAD_REQUEST, false, 0},
-        {"chunked in 1.0", "1.0", {"Host", "x", "Transfer-Encoding", "chunked"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"both", "1.1", {"Host", "x", "Content-Length", "1", "Transfer-Encoding", "chunked"}, PROBLEM_BAD_REQUEST,
-                false, 0},
-        {"two lengths", "1.1", {"Host", "x", "Content-Length", "1", "CONTENT-LENGTH", "1"}, PROBLEM_BAD_REQUEST, false,
-                0},
-        {"two encodings", "1.1", {"Host", "x", "Transfer-Encoding", "chunked", "transfer-encoding", "chunked"},
-                PROBLEM_BAD_REQUEST, false, 0},
-        {"two types", "1.1", {"Host", "x", "Content-Type", "a/b", "Content-Type", "c/d"}, PROBLEM_BAD_REQUEST, false,
-                0},
-        {"no Host", "1.1", {"Accept", "*/*"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"no Host in 1.0", "1.0", {"Accept", "*/*"}, PROBLEM_NONE, false, 0},
-        {"empty Host", "1.1", {"Host", ""}, PROBLEM_NONE, false, 0},
-        {"two Hosts", "1.1", {"Host", "x", "host", "x"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"Host with a path", "1.1", {"Host", "x/y"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"Host with a user", "1.1", {"Host", "a@x"}, PROBLEM_BAD_REQUEST, false, 0},
-        {"expects", "1.1", {"Host", "x", "Expect", "100-Continue"}, PROBLEM_NONE, false, 0},
-        {"expects tea", "1.1", {"Host", "x", "Expect", "tea"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"no body", "1.1", {"Host", "x"}, PROBLEM_NONE, false, 0},
+	{"length", "1.1", {"Host", "x", "Content-Length", "12"}, PROBLEM_NONE, false, 12},
+	{"leading zeros", "1.1", {"Host", "x", "content-length", "0012"}, PROBLEM_NONE, false, 12},
+	{"longest length", "1.1", {"Host", "x", "Content-Length", "922337203685477580"}, PROBLEM_NONE, false,
+		922337203685477580},
+	{"overflow", "1.1", {"Host", "x", "Content-Length", "9223372036854775808"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"blank in the length", "1.1", {"Host", "x", "Content-Length", "1 2"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"blank after the length", "1.1", {"Host", "x", "Content-Length", "12 "}, PROBLEM_BAD_REQUEST, false, 0},
+	{"chunked", "1.1", {"Host", "x", "Transfer-Encoding", "Chunked"}, PROBLEM_NONE, true, 0},
+	{"chunked and blank", "1.1", {"Host", "x", "Transfer-Encoding", "chunked "}, PROBLEM_BAD_REQUEST, false, 0},
+	{"chunked twice", "1.1", {"Host", "x", "Transfer-Encoding", "chunked, chunked"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"empty encoding", "1.1", {"Host", "x", "Transfer-Encoding", ""}, PROBLEM_BAD_REQUEST, false, 0},
+	{"chunked in 1.0", "1.0", {"Host", "x", "Transfer-Encoding", "chunked"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"both", "1.1", {"Host", "x", "Content-Length", "1", "Transfer-Encoding", "chunked"}, PROBLEM_BAD_REQUEST,
+		false, 0},
+	{"two lengths", "1.1", {"Host", "x", "Content-Length", "1", "CONTENT-LENGTH", "1"}, PROBLEM_BAD_REQUEST, false,
+		0},
+	{"two encodings", "1.1", {"Host", "x", "Transfer-Encoding", "chunked", "transfer-encoding", "chunked"},
+		PROBLEM_BAD_REQUEST, false, 0},
+	{"two types", "1.1", {"Host", "x", "Content-Type", "a/b", "Content-Type", "c/d"}, PROBLEM_BAD_REQUEST, false,
+		0},
+	{"no Host", "1.1", {"Accept", "*/*"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"no Host in 1.0", "1.0", {"Accept", "*/*"}, PROBLEM_NONE, false, 0},
+	{"empty Host", "1.1", {"Host", ""}, PROBLEM_NONE, false, 0},
+	{"two Hosts", "1.1", {"Host", "x", "host", "x"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"Host with a path", "1.1", {"Host", "x/y"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"Host with a user", "1.1", {"Host", "a@x"}, PROBLEM_BAD_REQUEST, false, 0},
+	{"expects", "1.1", {"Host", "x", "Expect", "100-Continue"}, PROBLEM_NONE, false, 0},
+	{"expects tea", "1.1", {"Host", "x", "Expect", "tea"}, PROBLEM_BAD_REQUEST, false, 0},
 };
 
 static struct request_head head_of(size_t row)
 {
 	struct request_head head = {
-	        .method = "POST", .target = "/", .version = HEADS[row].version, .lines_are_clean = true};
+		.method = "POST", .target = "/", .version = HEADS[row].version, .lines_are_clean = true};
 
 	while (head.line_count < LINES_MAX && HEADS[row].lines[head.line_count * 2] != NULL) {
 		head.lines[head.line_count].name = HEADS[row].lines[head.line_count * 2];
@@ -101,31 +101,31 @@ static const struct {
 	const char *target;
 	const char *path; /* NULL: refused */
 } PATHS[] = {
-        {"/", "/"},
-        {"/a%20b", "/a b"},
-        {"/%C3%A4", "/\xc3\xa4"},
-        {"/%f0%9f%98%80", "/\xf0\x9f\x98\x80"},
-        {"/a%2Fb", NULL},
-        {"/a%2fb", NULL},
-        {"", NULL},
-        {"a", NULL},
-        {"*", NULL},
-        {"http://x/", NULL},
-        {"/%", NULL},
-        {"/%4", NULL},
-        {"/%4g", NULL},
-        {"/%00", NULL},
-        {"/a%00b", NULL},
-        {"/%1f", NULL},
-        {"/%7f", NULL},
-        {"/%80", NULL},
-        {"/%c0%80", NULL},
-        {"/%c3", NULL},
-        {"/%e0%80%af", NULL},
-        {"/%ed%a0%80", NULL},
-        {"/%f4%90%80%80", NULL},
-        {"/%f8%88%80%80%80", NULL},
-        {"/\xff", NULL},
+	{"/", "/"},
+	{"/a%20b", "/a b"},
+	{"/%C3%A4", "/\xc3\xa4"},
+	{"/%f0%9f%98%80", "/\xf0\x9f\x98\x80"},
+	{"/a%2Fb", NULL},
+	{"/a%2fb", NULL},
+	{"", NULL},
+	{"a", NULL},
+	{"*", NULL},
+	{"http://x/", NULL},
+	{"/%", NULL},
+	{"/%4", NULL},
+	{"/%4g", NULL},
+	{"/%00", NULL},
+	{"/a%00b", NULL},
+	{"/%1f", NULL},
+	{"/%7f", NULL},
+	{"/%80", NULL},
+	{"/%c0%80", NULL},
+	{"/%c3", NULL},
+	{"/%e0%80%af", NULL},
+	{"/%ed%a0%80", NULL},
+	{"/%f4%90%80%80", NULL},
+	{"/%f8%88%80%80%80", NULL},
+	{"/\xff", NULL},
 };
 
 static void decodes_paths(void **state)
@@ -153,7 +153,7 @@ static void says_who_keeps_the_connection(void **state)
 		const char *version, *connection;
 		bool keeps;
 	} rows[] = {{"1.1", NULL, true}, {"1.1", "keep-alive", true}, {"1.1", "Keep-Alive", true},
-	        {"1.1", "close", false}, {"1.1", "upgrade", false}, {"1.0", NULL, false}, {"1.0", "keep-alive", false}};
+		{"1.1", "close", false}, {"1.1", "upgrade", false}, {"1.0", NULL, false}, {"1.0", "keep-alive", false}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -19,7 +19,7 @@ static const struct service *service;
 static struct arena *arena;
 
 static bool ask(
-        const char *authorization, const char *session_token, struct request *ret_request, struct problem *problem)
+	const char *authorization, const char *session_token, struct request *ret_request, struct problem *problem)
 {
 	*ret_request = (struct request){.service = service, .arena = arena};
 	*problem = (struct problem){0};
@@ -30,21 +30,21 @@ static const struct {
 	const char *authorization, *session_token;
 	enum problem_kind kind;
 } HEADERS[] = {
-        {"Bearer " TOKEN_ALICE, NULL, PROBLEM_NONE},
-        {"bEARER   " TOKEN_ALICE, NULL, PROBLEM_NONE},
-        {NULL, TOKEN_ALICE, PROBLEM_NONE},
-        {"Bearer " TOKEN_ALICE, TOKEN_ALICE, PROBLEM_NONE},
-        {"Basic YTpi", TOKEN_ALICE, PROBLEM_NONE},
-        {"Bearer " TOKEN_ALICE, "another", PROBLEM_BAD_REQUEST},
-        {NULL, NULL, PROBLEM_UNAUTHENTICATED},
-        {NULL, "", PROBLEM_UNAUTHENTICATED},
-        {"Bearer ", NULL, PROBLEM_UNAUTHENTICATED},
-        {"Bearer", NULL, PROBLEM_UNAUTHENTICATED},
-        {"Basic YTpi", NULL, PROBLEM_UNAUTHENTICATED},
-        {TOKEN_ALICE, NULL, PROBLEM_UNAUTHENTICATED},
-        {"Bearer unknown", NULL, PROBLEM_UNAUTHENTICATED},
-        {"Bearer " TOKEN_SUSPENDED, NULL, PROBLEM_OWNER_SUSPENDED},
-        {"Bearer " TOKEN_DATABASE_AWAY, NULL, PROBLEM_DATABASE_UNAVAILABLE},
+	{"Bearer " TOKEN_ALICE, NULL, PROBLEM_NONE},
+	{"bEARER   " TOKEN_ALICE, NULL, PROBLEM_NONE},
+	{NULL, TOKEN_ALICE, PROBLEM_NONE},
+	{"Bearer " TOKEN_ALICE, TOKEN_ALICE, PROBLEM_NONE},
+	{"Basic YTpi", TOKEN_ALICE, PROBLEM_NONE},
+	{"Bearer " TOKEN_ALICE, "another", PROBLEM_BAD_REQUEST},
+	{NULL, NULL, PROBLEM_UNAUTHENTICATED},
+	{NULL, "", PROBLEM_UNAUTHENTICATED},
+	{"Bearer ", NULL, PROBLEM_UNAUTHENTICATED},
+	{"Bearer", NULL, PROBLEM_UNAUTHENTICATED},
+	{"Basic YTpi", NULL, PROBLEM_UNAUTHENTICATED},
+	{TOKEN_ALICE, NULL, PROBLEM_UNAUTHENTICATED},
+	{"Bearer unknown", NULL, PROBLEM_UNAUTHENTICATED},
+	{"Bearer " TOKEN_SUSPENDED, NULL, PROBLEM_OWNER_SUSPENDED},
+	{"Bearer " TOKEN_DATABASE_AWAY, NULL, PROBLEM_DATABASE_UNAVAILABLE},
 };
 
 static void reads_headers(void **state)
@@ -167,7 +167,7 @@ static void *hammer(void *number)
 		struct problem problem = {0};
 
 		if (!identify_caller(&request, NULL, TOKEN_ALICE, &problem) ||
-		        strcmp(request.caller.user_id, ALICE_ID) != 0)
+			strcmp(request.caller.user_id, ALICE_ID) != 0)
 			*(int *)number = -1;
 		if (i % 50 == 0)
 			identity_forget_token(service->identities, hash);
@@ -212,12 +212,12 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(reads_headers),
-	        cmocka_unit_test(asks_the_store_once),
-	        cmocka_unit_test(does_not_remember_a_no),
-	        cmocka_unit_test(forgets),
-	        cmocka_unit_test(does_not_remember_what_was_forgotten_meanwhile),
-	        cmocka_unit_test(threads_may_share_it),
+		cmocka_unit_test(reads_headers),
+		cmocka_unit_test(asks_the_store_once),
+		cmocka_unit_test(does_not_remember_a_no),
+		cmocka_unit_test(forgets),
+		cmocka_unit_test(does_not_remember_what_was_forgotten_meanwhile),
+		cmocka_unit_test(threads_may_share_it),
 	};
 
 	return cmocka_run_group_tests_name("http identify", tests, start, stop);

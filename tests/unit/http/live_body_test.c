@@ -25,34 +25,34 @@ static const struct {
 	int status;
 	const char *body_has;
 } CASES[] = {
-        {"json", POST_JSON "Content-Length: 11\r\n\r\n{\"say\":\"a\"}", 201, "\"say\":\"a\""},
-        {"json with a charset",
-                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: Application/JSON; charset=utf-8\r\nContent-Length: "
-                "2\r\n\r\n{}",
-                201, "\"size\":2"},
-        {"no body is an empty object", "POST /echo HTTP/1.1\r\nHost: x\r\n\r\n", 201, "\"size\":0"},
-        {"length zero", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 201, "\"size\":0"},
-        {"empty chunked body", POST_JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 201, "\"size\":0"},
-        {"chunked with a trailer", POST_JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n", 201,
-                "\"size\":2"},
-        {"no type", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"},
-        {"another type",
-                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415,
-                "unsupported_media_type"},
-        {"a form",
-                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-                "Content-Length: 3\r\n\r\na=%",
-                415, "unsupported_media_type"},
-        {"malformed", POST_JSON "Content-Length: 2\r\n\r\n{]", 400, "malformed_json"},
-        {"bad UTF-8", POST_JSON "Content-Length: 11\r\n\r\n{\"say\":\"\xff\"}", 400, "malformed_json"},
-        {"too large by its length", POST_JSON "Content-Length: 200000000\r\n\r\n{}", 413, "body_too_large"},
-        {"too large by one", POST_JSON "Content-Length: 1048577\r\n\r\n{}", 413, "body_too_large"},
-        {"401 before the body", "POST /me HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{}", 401,
-                "unauthenticated"},
-        {"404 before the body", "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{}", 404,
-                "not_found"},
-        {"too large for a route without body", "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", 413,
-                "body_too_large"},
+	{"json", POST_JSON "Content-Length: 11\r\n\r\n{\"say\":\"a\"}", 201, "\"say\":\"a\""},
+	{"json with a charset",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: Application/JSON; charset=utf-8\r\nContent-Length: "
+		"2\r\n\r\n{}",
+		201, "\"size\":2"},
+	{"no body is an empty object", "POST /echo HTTP/1.1\r\nHost: x\r\n\r\n", 201, "\"size\":0"},
+	{"length zero", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 201, "\"size\":0"},
+	{"empty chunked body", POST_JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 201, "\"size\":0"},
+	{"chunked with a trailer", POST_JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n", 201,
+		"\"size\":2"},
+	{"no type", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 415, "unsupported_media_type"},
+	{"another type",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonp\r\nContent-Length: 2\r\n\r\n{}", 415,
+		"unsupported_media_type"},
+	{"a form",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+		"Content-Length: 3\r\n\r\na=%",
+		415, "unsupported_media_type"},
+	{"malformed", POST_JSON "Content-Length: 2\r\n\r\n{]", 400, "malformed_json"},
+	{"bad UTF-8", POST_JSON "Content-Length: 11\r\n\r\n{\"say\":\"\xff\"}", 400, "malformed_json"},
+	{"too large by its length", POST_JSON "Content-Length: 200000000\r\n\r\n{}", 413, "body_too_large"},
+	{"too large by one", POST_JSON "Content-Length: 1048577\r\n\r\n{}", 413, "body_too_large"},
+	{"401 before the body", "POST /me HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{}", 401,
+		"unauthenticated"},
+	{"404 before the body", "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{}", 404,
+		"not_found"},
+	{"too large for a route without body", "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", 413,
+		"body_too_large"},
 };
 
 static void answers(void **state)
@@ -75,8 +75,8 @@ static void keeps_the_connection_after_an_unwanted_body(void **state)
 
 	(void)state;
 	client_say(fd, "DELETE /things/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-	               "DELETE /things/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
-	               "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		       "DELETE /things/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+		       "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_int_equal(client_answer(fd).status, 204);
 	assert_int_equal(client_answer(fd).status, 204);
 	assert_int_equal(client_answer(fd).status, 200);
@@ -91,7 +91,7 @@ static void closes_after_an_unread_body(void **state)
 
 	(void)state;
 	client_say(fd, "POST /me HTTP/1.1\r\nHost: x\r\nContent-Length: 39\r\n\r\nGET /hello HTTP/1.1\r\nHost: "
-	               "xxxxxxx\r\n\r\n");
+		       "xxxxxxx\r\n\r\n");
 	answer = client_answer(fd);
 	assert_int_equal(answer.status, 401);
 	assert_string_equal(answer_header(&answer, "Connection"), "close");
@@ -180,7 +180,7 @@ static void answers_expect_before_the_body(void **state)
 static void answers_expect_with_the_refusal(void **state)
 {
 	struct answer answer = client_ask(port, "POST /me HTTP/1.1\r\nHost: x\r\nExpect: "
-	                                        "100-continue\r\nContent-Length: 11\r\n\r\n");
+						"100-continue\r\nContent-Length: 11\r\n\r\n");
 
 	(void)state;
 	assert_int_equal(answer.status, 401);

@@ -54,7 +54,7 @@ static void answers_what_is_in_flight_and_refuses_what_is_new(void **state)
 static void refuses_until_it_serves(void **state)
 {
 	struct server_options options = {
-	        .address = "127.0.0.1:0", .threads = 4, .routes = FAKE_ROUTES, .route_count = FAKE_ROUTES_COUNT};
+		.address = "127.0.0.1:0", .threads = 4, .routes = FAKE_ROUTES, .route_count = FAKE_ROUTES_COUNT};
 	struct problem problem = {0};
 	struct server *server = NULL;
 	const char hello[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -114,12 +114,12 @@ static void says_why_it_cannot_listen(void **state)
 		const char *address;
 		const char *says;
 	} rows[] = {
-	        {"127.0.0.1", "write host:port"},
-	        {"127.0.0.1:99999", "write host:port"},
-	        {"127.0.0.1:8x", "write host:port"},
-	        {"[::1]:0", "IPv6"},
-	        {"no-such-host.invalid:0", "no IPv4 address"},
-	        {"192.0.2.1:0", "does not have that address"},
+		{"127.0.0.1", "write host:port"},
+		{"127.0.0.1:99999", "write host:port"},
+		{"127.0.0.1:8x", "write host:port"},
+		{"[::1]:0", "IPv6"},
+		{"no-such-host.invalid:0", "no IPv4 address"},
+		{"192.0.2.1:0", "does not have that address"},
 	};
 
 	(void)state;
@@ -154,12 +154,12 @@ static void says_that_the_port_is_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(answers_what_is_in_flight_and_refuses_what_is_new),
-	        cmocka_unit_test(refuses_until_it_serves),
-	        cmocka_unit_test(a_deadline_ends_the_drain),
-	        cmocka_unit_test(stops_at_once_with_idle_and_half_sent_requests),
-	        cmocka_unit_test(says_why_it_cannot_listen),
-	        cmocka_unit_test(says_that_the_port_is_taken),
+		cmocka_unit_test(answers_what_is_in_flight_and_refuses_what_is_new),
+		cmocka_unit_test(refuses_until_it_serves),
+		cmocka_unit_test(a_deadline_ends_the_drain),
+		cmocka_unit_test(stops_at_once_with_idle_and_half_sent_requests),
+		cmocka_unit_test(says_why_it_cannot_listen),
+		cmocka_unit_test(says_that_the_port_is_taken),
 	};
 
 	return cmocka_run_group_tests_name("http drain", tests, NULL, NULL);

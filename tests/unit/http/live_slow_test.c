@@ -96,7 +96,7 @@ static void with_attackers(void *(*attack)(void *), const char *beginning)
 	for (size_t i = 0; i < DRIPPERS; i++)
 		pthread_join(attackers[i], NULL);
 	print_message("answers under attack: median %lld ms, worst %lld ms\n", (long long)took_us[ASKED / 2] / 1000,
-	        (long long)took_us[ASKED - 1] / 1000);
+		(long long)took_us[ASKED - 1] / 1000);
 	assert_true(took_us[ASKED / 2] < MEDIAN_US_MAX);
 	assert_true(took_us[ASKED - 1] < WORST_US_MAX);
 }
@@ -111,7 +111,7 @@ static void survives_dripped_bodies(void **state)
 {
 	(void)state;
 	with_attackers(drip, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
-	                     "1000000\r\n\r\n{");
+			     "1000000\r\n\r\n{");
 }
 
 static void survives_connections_that_say_nothing(void **state)
@@ -155,7 +155,7 @@ static void survives_clients_that_do_not_read(void **state)
 static void leaves_an_honest_slow_client_alone(void **state)
 {
 	static const char request[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-	                              "Content-Length: 11\r\n\r\n{\"say\":\"a\"}";
+				      "Content-Length: 11\r\n\r\n{\"say\":\"a\"}";
 	int fd = client_connect(port);
 
 	(void)state;
@@ -190,7 +190,7 @@ static void answers_a_dripped_body_after_its_deadline(void **state)
 
 	(void)state;
 	client_say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
-	               "1000\r\n\r\n");
+		       "1000\r\n\r\n");
 	while (client_now_us() - start_us < (REQUEST_READ_MS + 3000) * 1000LL && client_say(fd, " ")) {
 		usleep(200 * 1000);
 		if (client_now_us() - start_us > (REQUEST_READ_MS + 400) * 1000LL)
@@ -233,16 +233,16 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(survives_dripped_heads),
-	        cmocka_unit_test(survives_dripped_bodies),
-	        cmocka_unit_test(survives_connections_that_say_nothing),
-	        cmocka_unit_test(survives_unwanted_bodies_that_drip),
-	        cmocka_unit_test(serves_more_idle_connections_than_workers),
-	        cmocka_unit_test(survives_clients_that_do_not_read),
-	        cmocka_unit_test(leaves_an_honest_slow_client_alone),
-	        cmocka_unit_test(ends_an_idle_connection_in_time),
-	        cmocka_unit_test(answers_a_dripped_body_after_its_deadline),
-	        cmocka_unit_test(counts_what_it_closed),
+		cmocka_unit_test(survives_dripped_heads),
+		cmocka_unit_test(survives_dripped_bodies),
+		cmocka_unit_test(survives_connections_that_say_nothing),
+		cmocka_unit_test(survives_unwanted_bodies_that_drip),
+		cmocka_unit_test(serves_more_idle_connections_than_workers),
+		cmocka_unit_test(survives_clients_that_do_not_read),
+		cmocka_unit_test(leaves_an_honest_slow_client_alone),
+		cmocka_unit_test(ends_an_idle_connection_in_time),
+		cmocka_unit_test(answers_a_dripped_body_after_its_deadline),
+		cmocka_unit_test(counts_what_it_closed),
 	};
 
 	return cmocka_run_group_tests_name("http slow clients", tests, start, stop);

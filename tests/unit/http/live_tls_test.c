@@ -160,20 +160,20 @@ static void names_the_file_that_does_not_load(void **state)
 	const struct {
 		const char *cert, *key, *named, *says;
 	} rows[] = {
-	        {missing_file, key_file, missing_file, "cannot be read"},
-	        {text_file, key_file, text_file, "certificate"},
-	        {cert_file, missing_file, missing_file, "cannot be read"},
-	        {cert_file, text_file, text_file, "private key"},
-	        {cert_file, other_key_file, other_key_file, "not the certificate's"},
-	        {cert_file, "", "", "without its private key"},
+		{missing_file, key_file, missing_file, "cannot be read"},
+		{text_file, key_file, text_file, "certificate"},
+		{cert_file, missing_file, missing_file, "cannot be read"},
+		{cert_file, text_file, text_file, "private key"},
+		{cert_file, other_key_file, other_key_file, "not the certificate's"},
+		{cert_file, "", "", "without its private key"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct server_options options = {.address = "127.0.0.1:0",
-		        .threads = 2,
-		        .tls_cert_file = rows[i].cert,
-		        .tls_key_file = rows[i].key};
+			.threads = 2,
+			.tls_cert_file = rows[i].cert,
+			.tls_key_file = rows[i].key};
 		struct problem problem = {0};
 		struct server *none = NULL;
 
@@ -187,11 +187,11 @@ static void names_the_file_that_does_not_load(void **state)
 static int start(void **state)
 {
 	struct server_options options = {.address = "127.0.0.1:0",
-	        .threads = 8,
-	        .routes = FAKE_ROUTES,
-	        .route_count = FAKE_ROUTES_COUNT,
-	        .tls_cert_file = cert_file,
-	        .tls_key_file = key_file};
+		.threads = 8,
+		.routes = FAKE_ROUTES,
+		.route_count = FAKE_ROUTES_COUNT,
+		.tls_cert_file = cert_file,
+		.tls_key_file = key_file};
 	EVP_PKEY *key;
 	FILE *text;
 
@@ -231,12 +231,12 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(speaks_1_2_and_1_3),
-	        cmocka_unit_test(refuses_1_1_and_older),
-	        cmocka_unit_test(closes_on_plain_http),
-	        cmocka_unit_test(serves_many_at_once),
-	        cmocka_unit_test(survives_stalled_handshakes),
-	        cmocka_unit_test(names_the_file_that_does_not_load),
+		cmocka_unit_test(speaks_1_2_and_1_3),
+		cmocka_unit_test(refuses_1_1_and_older),
+		cmocka_unit_test(closes_on_plain_http),
+		cmocka_unit_test(serves_many_at_once),
+		cmocka_unit_test(survives_stalled_handshakes),
+		cmocka_unit_test(names_the_file_that_does_not_load),
 	};
 
 	return cmocka_run_group_tests_name("http tls", tests, start, stop);

@@ -53,16 +53,16 @@ static void reads_pages(void **state)
 		const char *after_id;
 		const char *wrong; /* NULL: fine */
 	} rows[] = {
-	        {"", PAGE_DEFAULT, "", NULL},
-	        {"limit=1", 1, "", NULL},
-	        {"limit=200&after_id=" UUID, 200, UUID, NULL},
-	        {"limit=201", 0, NULL, "limit"},
-	        {"limit=0", 0, NULL, "limit"},
-	        {"limit=-1", 0, NULL, "limit"},
-	        {"limit=", 0, NULL, "limit"},
-	        {"limit=1x", 0, NULL, "limit"},
-	        {"limit=99999999999999999999", 0, NULL, "limit"},
-	        {"after_id=7", 0, NULL, "after_id"},
+		{"", PAGE_DEFAULT, "", NULL},
+		{"limit=1", 1, "", NULL},
+		{"limit=200&after_id=" UUID, 200, UUID, NULL},
+		{"limit=201", 0, NULL, "limit"},
+		{"limit=0", 0, NULL, "limit"},
+		{"limit=-1", 0, NULL, "limit"},
+		{"limit=", 0, NULL, "limit"},
+		{"limit=1x", 0, NULL, "limit"},
+		{"limit=99999999999999999999", 0, NULL, "limit"},
+		{"after_id=7", 0, NULL, "after_id"},
 	};
 
 	(void)state;
@@ -153,12 +153,12 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(finds_cookies),
-	        cmocka_unit_test(reads_queries),
-	        cmocka_unit_test(reads_pages),
-	        cmocka_unit_test(keeps_controls_out_of_headers),
-	        cmocka_unit_test(replaces_headers_but_cookies),
-	        cmocka_unit_test(shows_problems),
+		cmocka_unit_test(finds_cookies),
+		cmocka_unit_test(reads_queries),
+		cmocka_unit_test(reads_pages),
+		cmocka_unit_test(keeps_controls_out_of_headers),
+		cmocka_unit_test(replaces_headers_but_cookies),
+		cmocka_unit_test(shows_problems),
 	};
 
 	return cmocka_run_group_tests_name("http request and reply", tests, start, stop);

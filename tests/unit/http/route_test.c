@@ -19,13 +19,13 @@ static bool handle(const struct request *request, struct reply *reply, struct pr
 }
 
 static const struct route ROUTES[] = {
-        {"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle},
-        {"GET", "/users", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
-        {"POST", "/users", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
-        {"GET", "/users/me", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
-        {"GET", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
-        {"PATCH", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
-        {"PUT", "/users/{user}/external-auth/{id}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
+	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle},
+	{"GET", "/users", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
+	{"POST", "/users", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
+	{"GET", "/users/me", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
+	{"GET", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
+	{"PATCH", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
+	{"PUT", "/users/{user}/external-auth/{id}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
 };
 
 static const struct {
@@ -35,27 +35,27 @@ static const struct {
 	const char *allow;
 	const char *first, *second; /* parameters */
 } CASES[] = {
-        {"GET", "/", 0, PROBLEM_NONE, NULL, NULL, NULL},
-        {"GET", "/users", 1, PROBLEM_NONE, NULL, NULL, NULL},
-        {"HEAD", "/users", 1, PROBLEM_NONE, NULL, NULL, NULL},
-        {"POST", "/users", 2, PROBLEM_NONE, NULL, NULL, NULL},
-        {"GET", "/users/me", 3, PROBLEM_NONE, NULL, NULL, NULL},
-        {"GET", "/users/alice", 4, PROBLEM_NONE, NULL, "alice", NULL},
-        {"PATCH", "/users/me", 5, PROBLEM_NONE, NULL, "me", NULL},
-        {"PUT", "/users/a b/external-auth/github", 6, PROBLEM_NONE, NULL, "a b", "github"},
-        {"GET", "", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "/Users", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "/users/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "//users", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "/users/a/b", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "/users/..", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"GET", "/users/.", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"PUT", "/users//external-auth/x", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"PUT", "/users/a/external-auth/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"PUT", "/users/a/external-authx", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
-        {"DELETE", "/users", -1, PROBLEM_METHOD_NOT_ALLOWED, "GET, HEAD, POST", NULL, NULL},
-        {"get", "/users", -1, PROBLEM_METHOD_NOT_ALLOWED, "GET, HEAD, POST", NULL, NULL},
-        {"HEAD", "/users/a/external-auth/x", -1, PROBLEM_METHOD_NOT_ALLOWED, "PUT", NULL, NULL},
+	{"GET", "/", 0, PROBLEM_NONE, NULL, NULL, NULL},
+	{"GET", "/users", 1, PROBLEM_NONE, NULL, NULL, NULL},
+	{"HEAD", "/users", 1, PROBLEM_NONE, NULL, NULL, NULL},
+	{"POST", "/users", 2, PROBLEM_NONE, NULL, NULL, NULL},
+	{"GET", "/users/me", 3, PROBLEM_NONE, NULL, NULL, NULL},
+	{"GET", "/users/alice", 4, PROBLEM_NONE, NULL, "alice", NULL},
+	{"PATCH", "/users/me", 5, PROBLEM_NONE, NULL, "me", NULL},
+	{"PUT", "/users/a b/external-auth/github", 6, PROBLEM_NONE, NULL, "a b", "github"},
+	{"GET", "", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/Users", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/users/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "//users", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/users/a/b", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/users/..", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/users/.", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"PUT", "/users//external-auth/x", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"PUT", "/users/a/external-auth/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"PUT", "/users/a/external-authx", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"DELETE", "/users", -1, PROBLEM_METHOD_NOT_ALLOWED, "GET, HEAD, POST", NULL, NULL},
+	{"get", "/users", -1, PROBLEM_METHOD_NOT_ALLOWED, "GET, HEAD, POST", NULL, NULL},
+	{"HEAD", "/users/a/external-auth/x", -1, PROBLEM_METHOD_NOT_ALLOWED, "PUT", NULL, NULL},
 };
 
 static void assert_parameter(const char *is, const char *should)

@@ -83,9 +83,9 @@ static void gives_up_when_workers_are_scarce(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(shrinks_with_free_workers),
-	        cmocka_unit_test(waits_as_ever_elsewhere),
-	        cmocka_unit_test(gives_up_when_workers_are_scarce),
+		cmocka_unit_test(shrinks_with_free_workers),
+		cmocka_unit_test(waits_as_ever_elsewhere),
+		cmocka_unit_test(gives_up_when_workers_are_scarce),
 	};
 
 	return cmocka_run_group_tests_name("http slow", tests, NULL, NULL);

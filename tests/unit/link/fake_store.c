@@ -35,8 +35,8 @@ bool link_note_valid(struct store *store, const char *owner_id, const char *prov
 	return true;
 }
 
-bool link_note_rejected(struct store *store, const char *owner_id, const char *provider_id, int64_t generation,
-	struct problem *problem)
+bool link_note_rejected(
+	struct store *store, const char *owner_id, const char *provider_id, int64_t generation, struct problem *problem)
 {
 	(void)store;
 	(void)owner_id;

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "../../../gate/link/flight.h"
-#include "../../../gate/link/inquiry.h"
 #include "../../../gate/link/gate.h"
+#include "../../../gate/link/inquiry.h"
 #include "../store/fixture.h"
 #include "demo.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The read before the gate and the write behind it: nothing is written on links that moved, and one name has one owner. */
+/* The read before the gate and the write behind it: nothing is written on links that moved, and one name has one owner.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static enum insert_end create(const struct fixture *f, const struct create_try *
 
 static const char *count_rows(const struct fixture *f)
 {
-	return fixture_sql(f, "SELECT (SELECT count(*) FROM workspaces) || ' ' || (SELECT count(*) FROM builds) || ' ' || "
+	return fixture_sql(f, "SELECT (SELECT count(*) FROM workspaces) || ' ' || (SELECT count(*) FROM builds) || ' ' "
+			      "|| "
 			      "(SELECT count(*) FROM decisions)");
 }
 
@@ -141,8 +143,9 @@ static void refused_insert_writes_no_row(void **state)
 	try = (struct create_try){user.id, version.id, "dev", "github", generation};
 	assert_int_equal(create(f, &try), INSERT_OWNER_GONE);
 	fixture_sql(f, "UPDATE users SET status = 'active' WHERE username = 'c-refused'");
-	assert_done(version_insert(f->store, f->arena, version.template_id, &version.requirements, true, &found, &second,
-		&problem), problem);
+	assert_done(version_insert(f->store, f->arena, version.template_id, &version.requirements, true, &found,
+			    &second, &problem),
+		problem);
 	assert_done(version_set_archived(f->store, f->arena, version.id, true, &found, &version, &problem), problem);
 	assert_int_equal(create(f, &try), INSERT_VERSION_GONE);
 	try.version_id = second.id;
@@ -156,7 +159,8 @@ static void refused_insert_writes_no_row(void **state)
 	assert_string_equal(count_rows(f), before);
 }
 
-/* --- many at once --------------------------------------------------------------------------------------------------- */
+/* --- many at once ---------------------------------------------------------------------------------------------------
+ */
 
 struct race {
 	struct store *store;
@@ -199,7 +203,8 @@ static void one_name_is_won_by_one_thread(void **state)
 	int taken = 0;
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (size_t i = 0; i < THREADS; i++) {
-		races[i] = (struct race){.store = f->store, .try = {user.id, version.id, NULL, "github", generation},
+		races[i] = (struct race){.store = f->store,
+			.try = {user.id, version.id, NULL, "github", generation},
 			.barrier = &barrier};
 		assert_int_equal(pthread_create(&threads[i], NULL, race_for_names, &races[i]), 0);
 	}
@@ -231,7 +236,8 @@ static void *unlink_it(void *argument)
 	struct link link;
 	bool found = false;
 	struct arena *arena = arena_new(1024 * 1024);
-	assert_done(link_delete(self->fixture->store, arena, self->owner_id, "github", &found, &link, &problem), problem);
+	assert_done(
+		link_delete(self->fixture->store, arena, self->owner_id, "github", &found, &link, &problem), problem);
 	arena_free(arena);
 	return NULL;
 }
@@ -282,8 +288,10 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 	struct slow slow = {f, NULL};
 	const char *statement = statement_of(QUERY_WORKSPACE_INSERT)->text;
 	slow.sql = arena_printf(f->arena,
-		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', gen_random_uuid(), "
-		"'{github}', '{%d}', gen_random_uuid(), 'r', 'create', '%s', 'allowed', '[]', 1); SELECT pg_sleep(0.5); COMMIT",
+		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', "
+		"gen_random_uuid(), "
+		"'{github}', '{%d}', gen_random_uuid(), 'r', 'create', '%s', 'allowed', '[]', 1); SELECT "
+		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
 	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);
 	const struct timespec begun = {.tv_nsec = 200 * 1000000L};

@@ -54,7 +54,8 @@ int fixture_start(void **state)
 	assert_non_null(fixture);
 	fixture->arena = arena_new(FIXTURE_ARENA_BYTES_MAX);
 	fixture_make_dir(fixture->state_dir, sizeof(fixture->state_dir));
-	assert_done(embedded_start(fixture->state_dir, fixture->arena, &fixture->embedded, &fixture->url, &problem), problem);
+	assert_done(embedded_start(fixture->state_dir, fixture->arena, &fixture->embedded, &fixture->url, &problem),
+		problem);
 	assert_done(migrate_database(fixture->url, &applied, &problem), problem);
 	assert_done(vault_key_file(fixture->state_dir, true, fixture->arena, &keys, &problem), problem);
 	assert_done(vault_open(keys, &fixture->vault, &problem), problem);
@@ -108,8 +109,8 @@ struct user fixture_user(const struct fixture *fixture, const char *username)
 	return user;
 }
 
-struct template_version fixture_version(const struct fixture *fixture, const char *name, const char *required,
-	const char *optional)
+struct template_version fixture_version(
+	const struct fixture *fixture, const char *name, const char *required, const char *optional)
 {
 	struct problem problem = {0};
 	struct requirements requirements = {0};
@@ -128,22 +129,30 @@ int64_t fixture_link(const struct fixture *fixture, const char *owner_id, const 
 {
 	struct problem problem = {0};
 	int64_t generation = 0;
-	struct link_tokens tokens = {.owner_id = owner_id, .provider_id = provider_id, .access_token = fixture_secret(token)};
+	struct link_tokens tokens = {
+		.owner_id = owner_id, .provider_id = provider_id, .access_token = fixture_secret(token)};
 	assert_done(link_save(fixture->store, &tokens, &generation, &problem), problem);
 	return generation;
 }
 
-bool fixture_create(struct store *store, const struct create_try *try, enum insert_end *ret_end, struct problem *problem)
+bool fixture_create(
+	struct store *store, const struct create_try *try, enum insert_end *ret_end, struct problem *problem)
 {
 	char decision_id[UUID_TEXT_SIZE];
 	uuid_new(decision_id);
 	struct arena *arena = arena_new(1024 * 1024);
 	struct create_facts facts = {.owner = {.id = try->owner_id}, .version = {.id = try->version_id}};
-	struct decision_row decision = {.id = decision_id, .request_id = "r", .moment = "create", .initiator_id = try->owner_id,
-		.owner_id = try->owner_id, .template_version_id = try->version_id, .outcome = "allowed", .findings = "[]"};
+	struct decision_row decision = {.id = decision_id,
+		.request_id = "r",
+		.moment = "create",
+		.initiator_id = try->owner_id,
+		.owner_id = try->owner_id,
+		.template_version_id = try->version_id,
+		.outcome = "allowed",
+		.findings = "[]"};
 	struct relied_link relied = {try->provider_id, try->generation};
-	struct workspace_insert insert = {&facts, try->owner_id, try->name, "{\"cpu\": 2}", "[]", try->provider_id != NULL,
-		&relied, &decision};
+	struct workspace_insert insert = {
+		&facts, try->owner_id, try->name, "{\"cpu\": 2}", "[]", try->provider_id != NULL, &relied, &decision};
 	struct workspace workspace = {0};
 	bool done = workspace_insert(store, arena, &insert, ret_end, &workspace, problem);
 	arena_free(arena);

@@ -45,8 +45,8 @@ void fixture_remove(const char *path);
 
 /* Rows that tests need: each fails the test where the store does. */
 struct user fixture_user(const struct fixture *fixture, const char *username);
-struct template_version fixture_version(const struct fixture *fixture, const char *name, const char *required,
-	const char *optional);
+struct template_version fixture_version(
+	const struct fixture *fixture, const char *name, const char *required, const char *optional);
 int64_t fixture_link(const struct fixture *fixture, const char *owner_id, const char *provider_id, const char *token);
 
 struct secret fixture_secret(const char *text);
@@ -60,8 +60,8 @@ struct create_try {
 	const char *provider_id;
 	int64_t generation;
 };
-bool fixture_create(struct store *store, const struct create_try *try, enum insert_end *ret_end,
-	struct problem *problem);
+bool fixture_create(
+	struct store *store, const struct create_try *try, enum insert_end *ret_end, struct problem *problem);
 
 /* Reads the process id of the fixture's server. */
 pid_t fixture_server_pid(const struct fixture *fixture);

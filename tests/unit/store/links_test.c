@@ -61,7 +61,8 @@ static void link_keeps_all_it_is_given(void **state)
 	tokens.refresh_token = tokens.extras = (struct secret){0};
 	assert_done(link_save(f->store, &tokens, NULL, &problem), problem);
 	assert_string_equal(fixture_sql(f, "SELECT refresh_token IS NULL AND extras IS NULL AND last_valid_at IS NULL "
-					   "FROM links WHERE provider_id = 'gitlab' AND account = 'login'"), "t");
+					   "FROM links WHERE provider_id = 'gitlab' AND account = 'login'"),
+		"t");
 }
 
 static void ticket_is_good_once_for_one_provider(void **state)
@@ -136,8 +137,8 @@ static void state_is_taken_once_by_its_session(void **state)
 	assert_done(ticket_redeem(f->store, f->arena, hash, "github", cookie, &found, &problem), problem);
 	assert_done(session_find(f->store, f->arena, cookie, &found, &session, &problem), problem);
 	assert_done(state_insert(f->store, hash, session.id, &given, &problem), problem);
-	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM oauth_states WHERE verifier = 'verifier-of-43-characters'"),
-		"0");
+	assert_string_equal(
+		fixture_sql(f, "SELECT count(*) FROM oauth_states WHERE verifier = 'verifier-of-43-characters'"), "0");
 	assert_done(state_take(f->store, f->arena, hash, NOBODY, &found, &taken, &problem), problem);
 	assert_false(found);
 	assert_done(state_take(f->store, f->arena, hash, session.id, &found, &taken, &problem), problem);
@@ -171,17 +172,24 @@ static void logs_are_written(void **state)
 	struct store *store = fixture_open(f, 2, true);
 	for (int i = 0; i < 1000; i++) {
 		uuid_new(id);
-		struct decision_row decision = {.id = id, .request_id = "storm", .moment = "create", .owner_id = NOBODY,
-			.outcome = "refused", .findings = "[{\"provider\": \"git\\\"hub\"}]", .duration_ms = i};
+		struct decision_row decision = {.id = id,
+			.request_id = "storm",
+			.moment = "create",
+			.owner_id = NOBODY,
+			.outcome = "refused",
+			.findings = "[{\"provider\": \"git\\\"hub\"}]",
+			.duration_ms = i};
 		decision_enqueue(store, &decision);
 	}
 	uuid_new(id);
-	struct decision_row broken = {.id = id, .request_id = "storm", .moment = "create", .outcome = "refused",
-		.findings = "no json"};
+	struct decision_row broken = {
+		.id = id, .request_id = "storm", .moment = "create", .outcome = "refused", .findings = "no json"};
 	decision_enqueue(store, &broken);
 	store_close(store);
-	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM decisions WHERE request_id = 'storm' AND initiator_id IS NULL "
-					   "AND findings->0->>'provider' = 'git\"hub' AND now() - created_at < '1 minute'"),
+	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM decisions WHERE request_id = 'storm' AND initiator_id "
+					   "IS NULL "
+					   "AND findings->0->>'provider' = 'git\"hub' AND now() - created_at < '1 "
+					   "minute'"),
 		"1000");
 }
 

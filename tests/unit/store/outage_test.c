@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server goes and comes: callers hear PROBLEM_DATABASE_UNAVAILABLE soon and nothing else, and nobody restarts us. */
+/* The server goes and comes: callers hear PROBLEM_DATABASE_UNAVAILABLE soon and nothing else, and nobody restarts us.
+ */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
@@ -174,7 +175,8 @@ static void idle_connections_that_died_cost_nobody_an_error(void **state)
 	pause_ms(100);
 	crowd_stop(&crowd);
 	for (int i = 0; i < 3; i++) {
-		fixture_sql(f, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+		fixture_sql(f, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> "
+			       "pg_backend_pid() "
 			       "AND backend_type = 'client backend'");
 		struct user given = {.username = arena_printf(f->arena, "o-idle-%d", i), .roles = 1};
 		struct user user;
@@ -244,7 +246,8 @@ static void server_that_takes_no_writes_is_away(void **state)
 	assert_done(user_insert(f->store, f->arena, &given, &user, &problem), problem);
 }
 
-/* --- writes --------------------------------------------------------------------------------------------------------- */
+/* --- writes ---------------------------------------------------------------------------------------------------------
+ */
 
 struct holder {
 	const struct fixture *fixture;
@@ -262,8 +265,10 @@ static pthread_t hold_link(struct holder *holder, const struct fixture *f, const
 {
 	pthread_t thread;
 	holder->fixture = f;
-	holder->sql = arena_printf(f->arena, "BEGIN; SELECT 1 FROM links WHERE owner_id = '%s' FOR UPDATE; SELECT pg_sleep(%s); "
-					     "COMMIT", owner_id, seconds);
+	holder->sql = arena_printf(f->arena,
+		"BEGIN; SELECT 1 FROM links WHERE owner_id = '%s' FOR UPDATE; SELECT pg_sleep(%s); "
+		"COMMIT",
+		owner_id, seconds);
 	assert_int_equal(pthread_create(&thread, NULL, hold, holder), 0);
 	pause_ms(200);
 	return thread;
@@ -274,7 +279,8 @@ static void *terminate_waiting(void *argument)
 	struct fixture own = *(const struct fixture *)argument;
 	own.arena = arena_new(1024 * 1024);
 	pause_ms(200);
-	fixture_sql(&own, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+	fixture_sql(&own, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = "
+			  "'Lock'");
 	arena_free(own.arena);
 	return NULL;
 }
@@ -292,7 +298,8 @@ static void write_ended_before_it_began_is_repeated(void **state)
 	assert_int_equal(fixture_link(f, user.id, "github", "t"), 2);
 	pthread_join(terminator, NULL);
 	pthread_join(thread, NULL);
-	assert_string_equal(fixture_sql(f, arena_printf(f->arena, "SELECT generation FROM links WHERE owner_id = '%s'", user.id)),
+	assert_string_equal(
+		fixture_sql(f, arena_printf(f->arena, "SELECT generation FROM links WHERE owner_id = '%s'", user.id)),
 		"2");
 }
 
@@ -311,7 +318,8 @@ static void statement_that_waits_too_long_is_given_up(void **state)
 	assert_done(link_save(f->store, &tokens, NULL, &problem), problem);
 }
 
-/* --- the pool ------------------------------------------------------------------------------------------------------- */
+/* --- the pool -------------------------------------------------------------------------------------------------------
+ */
 
 struct turn {
 	struct pool *pool;
@@ -368,14 +376,17 @@ static void who_waits_first_is_served_first(void **state)
 	assert_true(in_order);
 }
 
-/* --- the decision log ----------------------------------------------------------------------------------------------- */
+/* --- the decision log -----------------------------------------------------------------------------------------------
+ */
 
 static long dropped_so_far(struct arena *arena)
 {
 	struct text text = text_in(arena);
 	metrics_write(&text);
 	const char *line = strstr(text.bytes, "\ngatehouse_decision_log_dropped_total ");
-	return line == NULL ? 0 : strtol(strrchr(arena_copy_bytes(arena, line, 1 + strcspn(line + 1, "\n")), ' '), NULL, 10);
+	return line == NULL
+		       ? 0
+		       : strtol(strrchr(arena_copy_bytes(arena, line, 1 + strcspn(line + 1, "\n")), ' '), NULL, 10);
 }
 
 static void full_queue_drops_and_counts(void **state)

@@ -29,7 +29,8 @@ static void write_settings(const struct fixture *f, const char *path)
 	assert_non_null(file);
 	fprintf(file,
 		"[databases]\nother = host=%s/run port=5432 user=gatehouse dbname=other\n[pgbouncer]\nlisten_addr =\n"
-		"listen_port = 6432\nunix_socket_dir = %s\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+		"listen_port = 6432\nunix_socket_dir = %s\nauth_type = any\npool_mode = transaction\ndefault_pool_size "
+		"= 2\n"
 		"max_client_conn = 50\n",
 		f->state_dir, bouncer_dir);
 	assert_int_equal(fclose(file), 0);

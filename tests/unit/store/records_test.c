@@ -11,7 +11,9 @@ static void user_comes_back_as_it_was_inserted(void **state)
 {
 	struct fixture *f = *state;
 	struct problem problem = {0};
-	struct user given = {.username = "u-full", .email = "full@example.org", .suspended = true,
+	struct user given = {.username = "u-full",
+		.email = "full@example.org",
+		.suspended = true,
 		.roles = 1u << ROLE_MEMBER | 1u << ROLE_ADMIN | 1u << ROLE_AUDITOR};
 	struct user user = {0};
 	bool found = false;
@@ -241,11 +243,13 @@ static void template_takes_only_its_own_living_versions(void **state)
 	const enum enforcement warn = ENFORCEMENT_WARN;
 	const bool yes = true;
 	bool found = false;
-	assert_done(version_insert(f->store, f->arena, first.template_id, &none, true, &found, &second, &problem), problem);
+	assert_done(
+		version_insert(f->store, f->arena, first.template_id, &none, true, &found, &second, &problem), problem);
 	assert_true(found);
 	assert_int_equal(second.ordinal, 2);
 	struct template_change change = {.enforcement = &warn, .deprecated = &yes};
-	assert_done(template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem), problem);
+	assert_done(
+		template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem), problem);
 	assert_string_equal(template.active_version_id, second.id);
 	assert_int_equal(template.enforcement, ENFORCEMENT_WARN);
 	assert_true(template.deprecated);
@@ -261,7 +265,8 @@ static void template_takes_only_its_own_living_versions(void **state)
 	assert_false(template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem));
 	assert_kind(problem, PROBLEM_VERSION_ARCHIVED);
 	assert_done(version_set_archived(f->store, f->arena, first.id, false, &found, &first, &problem), problem);
-	assert_done(template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem), problem);
+	assert_done(
+		template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem), problem);
 	assert_string_equal(template.active_version_id, first.id);
 	assert_done(template_update(f->store, f->arena, NOBODY, &change, &found, &template, &problem), problem);
 	assert_false(found);
@@ -281,7 +286,8 @@ static void lists_of_templates_and_versions(void **state)
 	struct requirements none = {0};
 	size_t count = 0;
 	bool found = false;
-	assert_done(version_insert(f->store, f->arena, version.template_id, &none, false, &found, &version, &problem), problem);
+	assert_done(version_insert(f->store, f->arena, version.template_id, &none, false, &found, &version, &problem),
+		problem);
 	assert_done(version_list(f->store, f->arena, version.template_id, whole, &count, &versions, &problem), problem);
 	assert_int_equal(count, 2);
 	assert_int_equal(versions[1].ordinal, 2);
@@ -295,13 +301,16 @@ static void legacy_lists_are_all_required(void **state)
 	struct problem problem = {0};
 	struct template_version version = fixture_version(f, "t-legacy", NULL, NULL);
 	bool found = false;
-	fixture_sql(f, "UPDATE template_versions v SET external_auth = '[\"github\", {\"id\": \"gitlab\", \"optional\": true}, "
-		       "\"gitlab\", {\"id\": \"gitea\"}]' FROM templates t WHERE t.name = 't-legacy' AND t.id = v.template_id");
+	fixture_sql(f, "UPDATE template_versions v SET external_auth = '[\"github\", {\"id\": \"gitlab\", "
+		       "\"optional\": true}, "
+		       "\"gitlab\", {\"id\": \"gitea\"}]' FROM templates t WHERE t.name = 't-legacy' AND t.id = "
+		       "v.template_id");
 	assert_done(version_find(f->store, f->arena, version.id, &found, &version, &problem), problem);
 	assert_int_equal(version.requirements.count, 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_false(version.requirements.list[i].optional);
-	assert_string_equal(fixture_sql(f, "SELECT provider_ids::text FROM template_versions v JOIN templates t ON t.id = "
+	assert_string_equal(fixture_sql(f, "SELECT provider_ids::text FROM template_versions v JOIN templates t ON "
+					   "t.id = "
 					   "v.template_id WHERE t.name = 't-legacy'"),
 		"{github,gitlab,gitlab,gitea}");
 }
@@ -312,7 +321,8 @@ static void unreadable_list_is_no_empty_list(void **state)
 	struct problem problem = {0};
 	struct template_version version = fixture_version(f, "t-broken", NULL, NULL);
 	bool found = false;
-	fixture_sql(f, "UPDATE template_versions v SET external_auth = '[7]' FROM templates t WHERE t.name = 't-broken' AND "
+	fixture_sql(f, "UPDATE template_versions v SET external_auth = '[7]' FROM templates t WHERE t.name = "
+		       "'t-broken' AND "
 		       "t.id = v.template_id");
 	assert_false(version_find(f->store, f->arena, version.id, &found, &version, &problem));
 	assert_kind(problem, PROBLEM_INTERNAL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The embedded cluster's life and the schema's: made once, found again after any death, migrated by one of many. Processes
- * are forked only while this one has no thread. */
+/* The embedded cluster's life and the schema's: made once, found again after any death, migrated by one of many.
+ * Processes are forked only while this one has no thread. */
 #include <dirent.h>
 #include <pwd.h>
 #include <signal.h>
@@ -264,7 +264,8 @@ static void ordinary_user_needs_no_root(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* --- migrations ----------------------------------------------------------------------------------------------------- */
+/* --- migrations -----------------------------------------------------------------------------------------------------
+ */
 
 static void one_of_four_migrates(void **state)
 {
@@ -312,7 +313,8 @@ static void refusals_say_what_to_do(void **state)
 	int applied = 0;
 	start(f);
 	assert_migration_refused("postgresql://u:hunter2@[::1", "connection string", "GATEHOUSE_PG_CONNECTION_URL");
-	assert_migration_refused("postgresql://u:hunter2@127.0.0.1:1/x", "127.0.0.1", "Check that PostgreSQL runs there");
+	assert_migration_refused(
+		"postgresql://u:hunter2@127.0.0.1:1/x", "127.0.0.1", "Check that PostgreSQL runs there");
 	assert_migration_refused("host=/nowhere password=hunter2", "/nowhere", "Check that PostgreSQL runs there");
 	assert_done(migrate_database(f->url, &applied, &problem), problem);
 	assert_int_equal(applied, migrate_newest_version());

@@ -48,11 +48,13 @@ static void moved_value_does_not_open(void **state)
 	bool found = false;
 	fixture_link(f, alice.id, "github", "alice's");
 	fixture_link(f, bob.id, "github", "bob's");
-	fixture_sql(f, "UPDATE links b SET access_token = a.access_token FROM links a, users ua, users ub WHERE a.owner_id = "
+	fixture_sql(f, "UPDATE links b SET access_token = a.access_token FROM links a, users ua, users ub WHERE "
+		       "a.owner_id = "
 		       "ua.id AND ua.username = 'v-alice' AND b.owner_id = ub.id AND ub.username = 'v-bob'");
 	assert_done(link_find(f->store, f->arena, bob.id, "github", &found, &link, &problem), problem);
 	assert_true(found && !link.readable && secret_is_empty(link.access_token));
-	fixture_sql(f, "UPDATE links SET refresh_token = access_token WHERE account IS NULL AND owner_id = (SELECT id FROM users "
+	fixture_sql(f, "UPDATE links SET refresh_token = access_token WHERE account IS NULL AND owner_id = (SELECT id "
+		       "FROM users "
 		       "WHERE username = 'v-alice')");
 	assert_done(link_find(f->store, f->arena, alice.id, "github", &found, &link, &problem), problem);
 	assert_false(link.readable);
@@ -98,12 +100,14 @@ static void clear_values_stay_readable_when_keys_come(void **state)
 	struct link link = {0};
 	bool found = false;
 	struct store_options options = {f->url, true, 1, none};
-	struct link_tokens tokens = {.owner_id = user.id, .provider_id = "gitea", .access_token = fixture_secret("clear")};
+	struct link_tokens tokens = {
+		.owner_id = user.id, .provider_id = "gitea", .access_token = fixture_secret("clear")};
 	assert_done(store_open(&options, &store, &problem), problem);
 	assert_done(link_save(store, &tokens, NULL, &problem), problem);
 	store_close(store);
 	vault_close(none);
-	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM links WHERE access_token = 'clear' AND key_id IS NULL"), "1");
+	assert_string_equal(
+		fixture_sql(f, "SELECT count(*) FROM links WHERE access_token = 'clear' AND key_id IS NULL"), "1");
 	assert_done(link_find(f->store, f->arena, user.id, "gitea", &found, &link, &problem), problem);
 	assert_string_equal(link.access_token.text, "clear");
 }
