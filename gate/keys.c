@@ -252,7 +252,8 @@ static int run_rotation(struct foundation *foundation, const struct keys_wish *w
 		keys_progress_end(&work.progress);
 		(void)foundation_complain(problem);
 		(void)fprintf(stderr, "gatehouse: %lld rows are done; run this again, it goes on where it was.\n",
-			(long long)(rotation_tally(work.rotation).links + rotation_tally(work.rotation).states));
+			(long long)rotation_tally(work.rotation).links +
+				(long long)rotation_tally(work.rotation).states);
 		code = end == WORK_BUSY ? EXIT_BUSY : EXIT_FAILED;
 	}
 	rotation_free(work.rotation);

@@ -181,9 +181,9 @@ __attribute__((noinline)) static int wait_for_connection(
 	return both[0].revents != 0 ? 1 : 0;
 }
 
-/* Takes the place of the C library's for the whole process: the dynamic linker finds the program's symbol first. */
-int poll(struct pollfd *fds, nfds_t count,
-	int timeout_ms) /* NOLINT(readability-inconsistent-declaration-parameter-name) */
+/* Takes the place of the C library's for the whole process: the dynamic linker finds the program's symbol first.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	struct slow_worker *worker = current;
 

@@ -113,6 +113,7 @@ static size_t url_origin_size(const char *url)
 static size_t url_folder_size(const char *url)
 {
 	size_t origin = url_origin_size(url);
+	/* What has an origin is a text. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	size_t size = origin + strcspn(url + origin, "?#");
 
 	while (size > origin && url[size - 1] != '/')

@@ -60,7 +60,7 @@ void bind_null(struct call *call)
 void bind_integer(struct call *call, int64_t integer)
 {
 	char *text = call->scratch[call->count];
-	snprintf(text, sizeof(call->scratch[0]), "%" PRId64, integer);
+	(void)snprintf(text, sizeof(call->scratch[0]), "%" PRId64, integer);
 	bind(call, text, 0, FORMAT_TEXT);
 }
 
@@ -160,6 +160,8 @@ void bind_sealed(struct call *call, struct arena *arena, size_t count, const str
 	for (size_t i = 0; i < count; i++) {
 		at = put32(at, values[i].bytes == NULL ? UINT32_MAX : (uint32_t)values[i].size);
 		if (values[i].size > 0)
+			/* values[i].bytes is only NULL where the size is 0.
+			 * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 			memcpy(at, values[i].bytes, values[i].size);
 		at += values[i].size;
 	}

@@ -54,6 +54,7 @@ static bool has_programs(struct arena *arena, const char *folder)
 
 static const char *find_in_path(struct arena *arena)
 {
+	/* At start, before other threads read the environment. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *path = getenv("PATH");
 	while (path != NULL && *path != '\0') {
 		size_t size = strcspn(path, ":");
@@ -71,6 +72,7 @@ static const char *find_newest(struct arena *arena)
 	const char *newest = NULL;
 	long newest_major = 0;
 	glob_t found;
+	/* At start, in one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0)
 		return NULL;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
@@ -158,6 +160,7 @@ static void run_child(const struct launch *launch)
 		(void)signal(number, SIG_DFL);
 	sigset_t none;
 	sigemptyset(&none);
+	/* In the child, which has one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(launch->nothing, 0) < 0 || dup2(launch->log, 1) < 0 || dup2(launch->log, 2) < 0)
 		_exit(126);
@@ -235,6 +238,7 @@ static bool sync_folder(const char *path)
 static void sweep(const struct cluster *cluster)
 {
 	glob_t old;
+	/* At start, in one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	if (glob(arena_printf(cluster->arena, "%s/postgres.new-*", cluster->state_dir), 0, NULL, &old) != 0)
 		return;
 	for (size_t i = 0; i < old.gl_pathc; i++)

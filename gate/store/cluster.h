@@ -73,9 +73,9 @@ struct postmaster;
 struct postmaster *postmaster_new(const struct cluster *cluster);
 
 /* How often the server has ended so far. */
-int postmaster_exits(struct postmaster *postmaster);
+int postmaster_exits(struct postmaster *self);
 
 /* Fast shutdown, and an immediate one where that takes too long. NULL is nothing to do. */
-void postmaster_free(struct postmaster *postmaster);
+void postmaster_free(struct postmaster *self);
 
 #endif

@@ -120,6 +120,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 
 bool cluster_remove_tree(const char *path)
 {
+	/* At start, in one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	return access(path, F_OK) != 0 || nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0;
 }
 
@@ -168,6 +169,7 @@ static bool is_ours(const struct cluster *cluster, const char *path)
 
 static bool make_elsewhere(struct cluster *cluster)
 {
+	/* At start, before other threads read the environment. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *runtime = cluster->switches_user ? "/run" : getenv("XDG_RUNTIME_DIR");
 	const char *places[] = {runtime, "/tmp"};
 	for (size_t i = 0; i < COUNT_OF(places); i++) {

@@ -38,7 +38,7 @@ static PGconn *connect_with(const char *url, const char *options)
 void connection_explain(const PGconn *pg, char *ret_why, size_t why_size)
 {
 	const char *message = PQerrorMessage(pg);
-	snprintf(ret_why, why_size, "%.*s", (int)strcspn(message, "\n"), message);
+	(void)snprintf(ret_why, why_size, "%.*s", (int)strcspn(message, "\n"), message);
 }
 
 static bool refuses_options(const PGconn *pg)

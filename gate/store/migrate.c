@@ -91,8 +91,8 @@ static bool fail_step(
 	const char *state = answer_sqlstate(answer);
 	const char *primary =
 		answer->result == NULL ? NULL : PQresultErrorField(answer->result, PG_DIAG_MESSAGE_PRIMARY);
-	snprintf(sqlstate, sizeof(sqlstate), "%s", state == NULL ? "" : state);
-	snprintf(why, sizeof(why), "%s", primary == NULL ? "the connection broke" : primary);
+	(void)snprintf(sqlstate, sizeof(sqlstate), "%s", state == NULL ? "" : state);
+	(void)snprintf(why, sizeof(why), "%s", primary == NULL ? "the connection broke" : primary);
 	PQclear(answer->result);
 	struct answer undone;
 	connection_run_script(connection, statement_of(QUERY_ROLLBACK)->text, &undone);

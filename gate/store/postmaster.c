@@ -45,7 +45,7 @@ static pid_t recorded_pid(const struct cluster *cluster)
 {
 	char path[PATH_MAX];
 	char text[32] = "";
-	snprintf(path, sizeof(path), "%s/postmaster.pid", cluster->data_dir);
+	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", cluster->data_dir);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
@@ -60,7 +60,7 @@ static bool is_server(const struct cluster *cluster, pid_t pid)
 {
 	char link[64];
 	char folder[PATH_MAX];
-	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+	(void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
 	ssize_t size = readlink(link, folder, sizeof(folder) - 1);
 	if (pid == 0 || size <= 0)
 		return false;

@@ -76,7 +76,7 @@ static void take_violation(const struct answer *answer, struct rows *ret_rows)
 	const char *constraint = PQresultErrorField(answer->result, PG_DIAG_CONSTRAINT_NAME);
 	memset(ret_rows, 0, sizeof(*ret_rows));
 	if (constraint != NULL)
-		snprintf(ret_rows->violated, sizeof(ret_rows->violated), "%s", constraint);
+		(void)snprintf(ret_rows->violated, sizeof(ret_rows->violated), "%s", constraint);
 }
 
 /* What follows from a statement that failed, in the order of enum fault. `again`: it is certain that nothing was done.
