@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { exchange } from "../support/http.mjs";
 import { freePort, Program } from "../support/process.mjs";
 
-export const LONG_AGO = "2020-01-01T00:00:00Z";
+const LONG_AGO = "2020-01-01T00:00:00Z";
 
 // What a service that encrypts is started with; the other way is ALLOW_CLEARTEXT_TOKENS and no keys.
 export const newKeys = () => ({ EXTERNAL_TOKEN_ENCRYPTION_KEYS: randomBytes(32).toString("base64") });
@@ -92,15 +92,23 @@ export class Service {
     return answer;
   }
 
-  async link(owner, provider) {
-    const { access_token } = await this.demo.mint(provider, { login: owner });
-    await this.request(204, "PUT", `/api/v2/users/${owner}/external-auth/${provider}`, { access_token });
+  async #import(owner, provider, given) {
+    const minted = await this.demo.mint(provider, { login: owner });
+    await this.request(204, "PUT", `/api/v2/users/${owner}/external-auth/${provider}`, given(minted));
+  }
+
+  link(owner, provider) {
+    return this.#import(owner, provider, ({ access_token }) => ({ access_token }));
+  }
+
+  // A link with both tokens, good for an hour.
+  linkRefreshable(owner, provider) {
+    const expires_at = new Date(Date.now() + 3600 * 1000).toISOString();
+    return this.#import(owner, provider, ({ access_token, refresh_token }) => ({ access_token, refresh_token, expires_at }));
   }
 
   // A link that must be refreshed before it is good for anything.
-  async linkExpired(owner, provider) {
-    const { access_token, refresh_token } = await this.demo.mint(provider, { login: owner });
-    const link = { access_token, refresh_token, expires_at: LONG_AGO };
-    await this.request(204, "PUT", `/api/v2/users/${owner}/external-auth/${provider}`, link);
+  linkExpired(owner, provider) {
+    return this.#import(owner, provider, ({ access_token, refresh_token }) => ({ access_token, refresh_token, expires_at: LONG_AGO }));
   }
 }

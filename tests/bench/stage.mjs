@@ -138,13 +138,13 @@ export class Stage {
     for (const provider of WIDE) await this.service.link(ownerName(1), provider);
   }
 
-  // Another service on a database of its own, filled for creates on `plain`.
+  // Another service on a database of its own, filled for creates on `plain` whose links have both tokens.
   async startAnother(database, settings) {
     await this.sql("postgres", `CREATE DATABASE ${database}`);
     const service = await this.#startService(database, [this.#plain()], settings);
     await this.sql(database, ...FILL);
     await service.addTemplate("plain", ["plain"]);
-    await forEach(OWNERS, (number) => service.link(ownerName(number), "plain"));
+    await forEach(OWNERS, (number) => service.linkRefreshable(ownerName(number), "plain"));
     return service;
   }
 
