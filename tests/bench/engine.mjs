@@ -9,9 +9,10 @@ import { wrkOn } from "./wrk.mjs";
 // The service's own default of GATEHOUSE_REFRESH_FLIGHTS.
 export const FLIGHTS = 64;
 
-// How many creates a black hole holds. Longer than this it holds none: PROVIDER_REQUEST_MS is 5 s.
+// How many creates a black hole holds, and for how long a load runs beside them: the service gives up the first ones after
+// 5 s (PROVIDER_REQUEST_MS), and with five of them the rest.
 export const HELD = 200;
-const HELD_S = 3;
+const HELD_S = 2;
 
 async function timed(work) {
   const began = performance.now();
