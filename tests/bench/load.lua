@@ -44,7 +44,7 @@ end
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests":%d,"rps":%.1f,"p50_us":%d,"p99_us":%d,"refused":%d,"broken":%d}\n',
-    summary.requests, summary.requests / (summary.duration / 1e6), latency:percentile(50), latency:percentile(99),
+    '\n{"requests":%d,"rps":%.1f,"p50_us":%d,"p95_us":%d,"p99_us":%d,"refused":%d,"broken":%d}\n',
+    summary.requests, summary.requests / (summary.duration / 1e6), latency:percentile(50), latency:percentile(95), latency:percentile(99),
     errors.status, errors.connect + errors.read + errors.write + errors.timeout))
 end

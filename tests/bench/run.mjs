@@ -2,19 +2,20 @@
 // Measures the service against its ceilings and prints one table. See README.md for what each row means. Fails only where
 // something did not work; whether a target is met is told and not asserted, because rates on a shared machine are noise.
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { exchange } from "../support/http.mjs";
-import { runProgram } from "../support/process.mjs";
+import { FLIGHTS, HELD, holes, manyLinks, oneLink, slowToken } from "./engine.mjs";
+import { newKeys, NO_KEYS } from "./service.mjs";
 import { OWNERS, ownerName, Stage, WIDE } from "./stage.mjs";
+import { median, wrk, wrkOn } from "./wrk.mjs";
 
-const LOAD = fileURLToPath(new URL("load.lua", import.meta.url));
 const WIDE_MS = 300;
 const SLOW_MS = 500;
+const TOKEN_MS = 300;
+const CALLERS = 50;
 const CONNECTIONS = [16, 64];
+const WORDS = ["create", "preflight", "cached", "refusal", "keys", "wide", "one-link", "many-links", "hole", "memory"];
 
 const { values: given } = parseArgs({
   options: {
@@ -26,20 +27,21 @@ const { values: given } = parseArgs({
   },
 });
 if (given.help) {
-  console.log(`Usage: tests/bench/run [--seconds N] [--rounds N] [--only WORD] [--quick]
+  console.log(`Usage: tests/bench/run [--seconds N] [--rounds N] [--only WORD,…] [--quick]
 
   --seconds N   how long each load runs (4)
   --rounds N    how often ceiling and service take turns; medians are shown (3)
-  --only WORD   one of create, preflight, refusal, wide, memory
+  --only WORD,… some of ${WORDS.join(", ")}
   --quick       one round of a second each: proves that everything works and measures nothing`);
   process.exit(0);
 }
 const seconds = given.quick ? 1 : Number(given.seconds);
 const rounds = given.quick ? 1 : Number(given.rounds);
 assert.ok(seconds >= 1 && rounds >= 1, "--seconds and --rounds are numbers from 1 on");
-const wanted = (name) => given.only === "" || given.only === name;
+const only = given.only === "" ? WORDS : given.only.split(",");
+assert.ok(only.every((word) => WORDS.includes(word)), `--only takes words of ${WORDS.join(", ")}`);
+const wanted = (word) => only.includes(word);
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const rows = [];
 
 // One line of the table. `target` is a bound of `value`, from below (atLeast) or from above.
@@ -59,72 +61,68 @@ function printTable() {
 
 // --- loads ------------------------------------------------------------------------------------------------------------
 
-async function wrk(url, connections, load, duration = seconds) {
-  const run = randomBytes(2).toString("hex");
-  const words = Object.entries({ run, ...load }).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value}`);
-  const { code, stdout, stderr } = await runProgram("wrk", "wrk",
-    ["-t2", `-c${connections}`, `-d${duration}s`, "--timeout", "10s", "-s", LOAD, url, "--", ...words]);
-  assert.equal(code, 0, `wrk failed: ${stdout}${stderr}`);
-  const measured = JSON.parse(stdout.trim().split("\n").at(-1));
-  assert.ok(measured.requests > 0, `nothing was answered: ${stdout}`);
-  assert.equal(measured.broken, 0, `connections broke: ${stdout}`);
-  return measured;
-}
+// Creates on `plain`, the owners in turn.
+const creates = (service) => ({
+  token: service.tokenFile, method: "POST", before: "/api/v2/users/", after: "/workspaces", owner: "owner-", owners: OWNERS,
+  template: service.templates.plain.id,
+});
 
 // What each load asks the service, and what it asks the ceiling.
 function loads(stage) {
-  const { id: template, active_version_id: version } = stage.templates.plain;
-  const asked = { token: stage.tokenFile };
-  const workspaces = { ...asked, method: "POST", before: "/api/v2/users/", after: "/workspaces", template };
+  const asked = { token: stage.service.tokenFile };
+  const workspaces = creates(stage.service);
+  const preflight = (template) => {
+    const { active_version_id: version } = stage.service.templates[template];
+    return { ...asked, method: "GET", before: `/api/v2/templateversions/${version}/external-auth?user_id=`, after: "", owner: "owner-" };
+  };
+  const read = { ...asked, method: "GET", before: "/read/", after: "", owner: "owner-" };
   return [
     { name: "create", refused: false, atLeast: 0.8, p99AtMost: 1.3,
-      service: { ...workspaces, owner: "owner-" },
+      service: workspaces,
       ceiling: { ...workspaces, before: "/create/", after: "", owner: "owner-" } },
     { name: "preflight", refused: false, atLeast: 0.7,
-      service: { ...asked, method: "GET", before: `/api/v2/templateversions/${version}/external-auth?user_id=`, after: "", owner: "owner-" },
-      ceiling: { ...asked, method: "GET", before: "/read/", after: "", owner: "owner-" } },
+      service: preflight("plain"), ceiling: read },
+    { name: "cached", title: "preflight, verdict from the cache", refused: false, atLeast: 0.8, neverAsks: "cached",
+      service: preflight("cached"), ceiling: read },
     { name: "refusal", refused: true, atLeast: 0.7,
       service: { ...workspaces, owner: "guest-" },
       ceiling: { ...workspaces, before: "/check/", after: "", owner: "guest-" } },
   ].map((load) => ({ ...load, service: { owners: OWNERS, ...load.service }, ceiling: { owners: OWNERS, ...load.ceiling } }));
 }
 
-// With the CPU time that each answer cost the program.
-async function wrkOn(program, ...args) {
-  const before = Stage.cpuSeconds(program);
-  const measured = await wrk(...args);
-  return { ...measured, cpu_us: ((Stage.cpuSeconds(program) - before) * 1e6) / measured.requests };
-}
-
-async function runService(stage, load, connections, duration) {
-  const measured = await wrkOn(stage.service, stage.serviceUrl, connections, load.service, duration);
+async function runService(stage, load, connections, duration = seconds) {
+  const measured = await wrkOn(stage.service.program, stage.service.url, connections, load.service, duration);
   assert.equal(measured.refused, load.refused ? measured.requests : 0, `${load.name}: answers with a wrong status`);
   return measured;
 }
 
-async function runCeiling(stage, load, connections, duration) {
+async function runCeiling(stage, load, connections, duration = seconds) {
   const measured = await wrkOn(stage.ceiling, stage.ceilingUrl, connections, load.ceiling, duration);
   assert.equal(measured.refused, 0, "the ceiling failed; its output says why");
   return measured;
 }
 
+// The medians of two lots of runs, and how the second compares to the first.
+function shown(ceilings, services, what, unit, scale) {
+  const [ceiling, service] = [ceilings, services].map((runs) => median(runs.map((run) => run[what])));
+  const text = (value) => `${(value / scale).toFixed(scale > 1 ? 1 : 0)}${unit}`;
+  return { ceiling: text(ceiling), service: text(service), value: service / ceiling };
+}
+
 async function compare(stage, load, connections) {
   const ceilings = [];
   const services = [];
+  const asked = load.neverAsks && (await stage.provider.asked(load.neverAsks));
   for (let round = 0; round < rounds; round++) {
     ceilings.push(await runCeiling(stage, load, connections));
     services.push(await runService(stage, load, connections));
   }
-  const of = (runs, what) => median(runs.map((run) => run[what]));
-  const shown = (what, unit, scale) => ({
-    ceiling: `${(of(ceilings, what) / scale).toFixed(scale > 1 ? 1 : 0)}${unit}`,
-    service: `${(of(services, what) / scale).toFixed(scale > 1 ? 1 : 0)}${unit}`,
-    value: of(services, what) / of(ceilings, what),
-  });
-  const title = `${load.name}, ${connections} connections`;
-  report(`${title}: throughput`, { ...shown("rps", "/s", 1), atLeast: load.atLeast });
-  report(`${title}: p99`, { ...shown("p99_us", " ms", 1000), atMost: load.p99AtMost });
-  report(`${title}: CPU of the program`, shown("cpu_us", " µs", 1));
+  if (load.neverAsks) assert.equal(await stage.provider.asked(load.neverAsks), asked, "requests to a provider whose verdict is known");
+  const title = `${load.title ?? load.name}, ${connections} connections`;
+  const told = (what, unit, scale) => shown(ceilings, services, what, unit, scale);
+  report(`${title}: throughput`, { ...told("rps", "/s", 1), atLeast: load.atLeast });
+  report(`${title}: p99`, { ...told("p99_us", " ms", 1000), atMost: load.p99AtMost });
+  report(`${title}: CPU of the program`, told("cpu_us", " µs", 1));
 }
 
 // The bytes of an answer on the wire.
@@ -136,11 +134,11 @@ function wireSize(answer) {
 async function compareLoads(stage) {
   const chosen = loads(stage).filter(({ name }) => wanted(name));
   if (chosen.length === 0) return;
-  const { id, active_version_id: version } = stage.templates.plain;
+  const { id, active_version_id: version } = stage.service.templates.plain;
   await stage.startCeiling({
-    create: wireSize(await stage.create(ownerName(1), "plain", "as-long-as-those-1")),
-    refusal: wireSize(await stage.request(403, "POST", "/api/v2/users/guest-0001/workspaces", { name: "a", template_id: id })),
-    preflight: wireSize(await stage.request(200, "GET", `/api/v2/templateversions/${version}/external-auth?user_id=${ownerName(1)}`)),
+    create: wireSize(await stage.service.create(ownerName(1), "plain", "as-long-as-those-1")),
+    refusal: wireSize(await stage.service.request(403, "POST", "/api/v2/users/guest-0001/workspaces", { name: "a", template_id: id })),
+    preflight: wireSize(await stage.service.request(200, "GET", `/api/v2/templateversions/${version}/external-auth?user_id=${ownerName(1)}`)),
   });
   const hello = await wrk(stage.ceilingUrl, 64, { method: "GET", before: "/hello" }, seconds);
   report("bare CivetWeb handler, 64 connections", { ceiling: `${hello.rps.toFixed(0)}/s` });
@@ -161,7 +159,7 @@ async function measureWide(stage) {
   const took = [];
   for (let run = 0; run < (given.quick ? 2 : 15); run++) {
     const began = performance.now();
-    await stage.create(ownerName(1), "wide", `wide-${run}`);
+    await stage.service.create(ownerName(1), "wide", `wide-${run}`);
     if (run > 0) took.push(performance.now() - began);
   }
   report(`create, ${WIDE.length} providers of ${WIDE_MS} ms each`, {
@@ -171,14 +169,14 @@ async function measureWide(stage) {
 
 async function measureWaiting(stage) {
   await delay(stage, "slow", SLOW_MS);
-  const answers = Promise.all(Array.from({ length: OWNERS }, (_, index) => stage.create(ownerName(index + 1), "slow", "waits")));
+  const answers = Promise.all(Array.from({ length: OWNERS }, (_, index) => stage.service.create(ownerName(index + 1), "slow", "waits")));
   let open = true;
   const settled = answers.finally(() => (open = false));
   let resident = 0;
   let waiting = 0;
   while (open) {
-    resident = Math.max(resident, stage.residentMib());
-    waiting = Math.max(waiting, Number((await stage.metrics()).match(/^gatehouse_http_requests_in_flight (\d+)/m)[1]));
+    resident = Math.max(resident, stage.service.residentMib());
+    waiting = Math.max(waiting, await stage.service.inFlight());
     await sleep(50);
   }
   await settled;
@@ -186,28 +184,92 @@ async function measureWaiting(stage) {
   report(`resident, ${OWNERS} creates waiting, all answered 201`, { value: resident, unit: " MiB", atMost: 120 });
 }
 
-function printConditions() {
-  console.log(`\n${availableParallelism()} cores; ${rounds} round(s) of ${seconds} s.${given.quick ? " --quick: these figures mean nothing." : ""}`);
+// --- the token engine -------------------------------------------------------------------------------------------------
+
+async function measureOneLink(stage) {
+  await slowToken(stage, TOKEN_MS);
+  const took = [];
+  for (let round = 0; round < (given.quick ? 1 : 11); round++) took.push(await oneLink(stage, CALLERS, round));
+  report(`${CALLERS} creates of one expired link, all answered 201`, {
+    ceiling: `${TOKEN_MS} ms`, service: `${median(took).toFixed(0)} ms`, value: median(took) / TOKEN_MS, atMost: 1.3,
+  });
 }
 
-// Whatever was asked, the service may have said only what was expected.
+async function measureManyLinks(stage) {
+  const count = given.quick ? 100 : 1000;
+  const bound = Math.ceil(count / FLIGHTS) * TOKEN_MS;
+  const took = [];
+  await slowToken(stage, TOKEN_MS);
+  for (let round = 0; round < rounds; round++) took.push(await manyLinks(stage, count, round));
+  report(`creates of ${count} owners with expired links`, {
+    ceiling: `${bound} ms`, service: `${median(took).toFixed(0)} ms`, value: median(took) / bound, atMost: 1.5,
+  });
+}
+
+async function measureHole(stage) {
+  for (const [index, connections] of CONNECTIONS.entries()) {
+    const names = stage.holes.slice(index * rounds, (index + 1) * rounds);
+    const measured = await holes(stage, names, { load: creates(stage.service), connections, seconds });
+    const [without, beside] = ["without", "beside"].map((which) => measured.map((round) => round[which]));
+    const title = `create beside ${HELD} at a black hole, ${connections} connections`;
+    report(`${title}: p95`, { ...shown(without, beside, "p95_us", " ms", 1000), atMost: 1.5 });
+    report(`${title}: throughput`, shown(without, beside, "rps", "/s", 1));
+    report(`${title}: CPU of the program`, shown(without, beside, "cpu_us", " µs", 1));
+  }
+}
+
+// What is looked for is smaller than the noise, so: many short turns, each compared to its neighbour alone, and the ways take
+// turns in going first.
+async function measureKeys(stage) {
+  const ways = [await stage.startAnother("clear", NO_KEYS), await stage.startAnother("sealed", newKeys())];
+  const run = async (service, duration) => {
+    const measured = await wrkOn(service.program, service.url, 64, creates(service), duration);
+    assert.equal(measured.refused, 0, "creates: answers with a wrong status");
+    return measured;
+  };
+  for (const service of ways) await run(service, 1);
+  const pairs = [];
+  for (let turn = 0; turn < 4 * rounds; turn++) {
+    const pair = [];
+    for (const which of turn % 2 === 0 ? [0, 1] : [1, 0]) pair[which] = await run(ways[which], Math.ceil(seconds / 2));
+    pairs.push(pair);
+  }
+  const [clear, sealed] = [0, 1].map((which) => pairs.map((pair) => pair[which]));
+  const ratio = (what) => ({ value: median(pairs.map((pair) => pair[1][what] / pair[0][what])) });
+  report("create, keys against cleartext: throughput", { ...shown(clear, sealed, "rps", "/s", 1), ...ratio("rps"), atLeast: 0.95 });
+  report("create, keys against cleartext: CPU of the program", { ...shown(clear, sealed, "cpu_us", " µs", 1), ...ratio("cpu_us"), atMost: 1.05 });
+}
+
+function printConditions() {
+  console.log(`\n${availableParallelism()} cores; ${rounds} round(s) of ${seconds} s; load average ${loadBefore} before and ${loadavg()[0].toFixed(1)} after.${given.quick ? " --quick: these figures mean nothing." : ""}`);
+}
+
+// Whatever was asked, the service may have said only what was expected: 503 to those who needed a black hole, whom holes()
+// counts.
 async function checkStatuses(stage) {
-  const samples = (await stage.metrics()).matchAll(/^gatehouse_http_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)$/gm);
-  const odd = [...samples].filter(([, , status]) => !["200", "201", "204", "403"].includes(status));
+  const samples = (await stage.service.metrics()).matchAll(/^gatehouse_http_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)$/gm);
+  const odd = [...samples].filter(([, , status]) => !["200", "201", "204", "403", ...(wanted("hole") ? ["503"] : [])].includes(status));
   assert.deepEqual(odd.map(([line]) => line), [], "answers with a wrong status");
 }
 
+const loadBefore = loadavg()[0].toFixed(1);
 const stage = new Stage();
 try {
-  await stage.open();
+  // A hole for each round: a provider that could not be reached is left alone for a while.
+  const holeCount = wanted("hole") ? rounds * CONNECTIONS.length : 0;
+  await stage.open(Array.from({ length: holeCount }, (_, index) => `hole-${index + 1}`));
   await sleep(500);
-  if (wanted("memory")) report("resident, idle", { value: stage.residentMib(), unit: " MiB", atMost: 40 });
+  if (wanted("memory")) report("resident, idle", { value: stage.service.residentMib(), unit: " MiB", atMost: 40 });
   await stage.fill();
   if (wanted("wide")) await measureWide(stage);
   if (wanted("memory")) await measureWaiting(stage);
   await compareLoads(stage);
-  report("resident, at the end", { value: stage.residentMib(), unit: " MiB" });
+  if (wanted("one-link")) await measureOneLink(stage);
+  if (wanted("many-links")) await measureManyLinks(stage);
+  if (wanted("hole")) await measureHole(stage);
+  report("resident, at the end", { value: stage.service.residentMib(), unit: " MiB" });
   await checkStatuses(stage);
+  if (wanted("keys")) await measureKeys(stage);
 } catch (error) {
   if (stage.service) console.error(stage.service.story());
   throw error;

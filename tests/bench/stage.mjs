@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the measurements stand on: a PostgreSQL that waits for its disk, the demonstration provider, the service in its
-// default configuration, ten thousand users, and the ceiling. close() stops whatever was started.
-import assert from "node:assert/strict";
+// default configuration (service.mjs), ten thousand users, and the ceiling. close() stops whatever was started.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { exchange } from "../support/http.mjs";
-import { eventually, freePort, Program, runProgram } from "../support/process.mjs";
+import { eventually, Program, runProgram } from "../support/process.mjs";
 import { DemoProvider } from "../support/provider.mjs";
+import { newKeys, Service } from "./service.mjs";
 
 const QUERIES = fileURLToPath(new URL("../../schema/queries", import.meta.url));
 
@@ -55,7 +54,7 @@ async function must(file, args, options = {}) {
 }
 
 // Does `work` for 1 … count, 16 at a time.
-async function forEach(count, work) {
+export async function forEach(count, work) {
   let next = 0;
   const worker = async () => {
     while (next < count) await work(++next);
@@ -63,18 +62,22 @@ async function forEach(count, work) {
   await Promise.all(Array.from({ length: 16 }, worker));
 }
 
-export const ownerName = (number) => `owner-${String(number).padStart(4, "0")}`;
+const numbered = (prefix) => (number) => `${prefix}-${String(number).padStart(4, "0")}`;
+export const ownerName = numbered("owner");
+export const userName = numbered("user"); // those of the bulk, 1 … 9000
 
 export class Stage {
   #running = []; // [program, the signal that ends it]
   folder = mkdtempSync(join(tmpdir(), "ghbench-"));
-  templates = {};
 
-  async open() {
+  // `holes` are the ids of providers that no other measurement needs.
+  async open(holes) {
+    this.holes = holes;
     await this.#startPostgres();
-    this.provider = await DemoProvider.start();
+    // Each provider may be kept 64 connections, and those at a black hole do not come back soon.
+    this.provider = await DemoProvider.start({ threads: 1024 });
     this.#running.push([this.provider.program, "SIGTERM"]);
-    await this.#startService();
+    this.service = await this.#startService("postgres", this.#providers(), newKeys());
     return this;
   }
 
@@ -93,103 +96,65 @@ export class Stage {
     const program = new Program("postgres", join(binaries, "postgres"),
       ["-D", "data", ...settings.flatMap((setting) => ["-c", setting])], { ...identity, killSignal: "SIGQUIT" });
     this.#running.push([program, "SIGINT"]);
-    this.databaseUrl = `postgresql:///postgres?host=${encodeURIComponent(this.folder)}&user=postgres`;
-    await eventually("PostgreSQL answers", () => this.sql("SELECT 1"), 30000);
+    await eventually("PostgreSQL answers", () => this.sql("postgres", "SELECT 1"), 30000);
   }
 
-  async sql(...statements) {
+  #databaseUrl(database) { return `postgresql:///${database}?host=${encodeURIComponent(this.folder)}&user=postgres`; }
+
+  async sql(database, ...statements) {
     const commands = statements.flatMap((statement) => ["-c", statement]);
-    return (await must("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", this.databaseUrl, ...commands])).trim();
+    return (await must("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", this.#databaseUrl(database), ...commands])).trim();
   }
 
-  // `plain` has no validate URL; `slow` and the wide ones are asked at each create.
+  #plain() { return this.provider.configure("plain", { validate_url: undefined }); }
+
+  // `plain` has no validate URL, nor has `expired`, whose links are refreshed; `cached` is asked once for each owner's
+  // token; `slow`, the wide ones and the holes are asked at each create.
   #providers() {
-    const plain = this.provider.configure("plain", { validate_url: undefined });
-    return [plain, ...["slow", ...WIDE].map((id) => this.provider.configure(id))];
+    return [
+      this.#plain(),
+      this.provider.configure("expired", { validate_url: undefined }),
+      this.provider.configure("cached", { preflight_max_age: "1h" }),
+      ...["slow", ...WIDE, ...this.holes].map((id) => this.provider.configure(id)),
+    ];
   }
 
-  async #startService() {
-    const adminPort = await freePort();
-    const token = randomBytes(32).toString("base64url");
-    this.tokenFile = join(this.folder, "token");
-    writeFileSync(this.tokenFile, token, { mode: 0o600 });
-    this.headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const env = {
-      PATH: process.env.PATH,
-      GATEHOUSE_HTTP_ADDRESS: "127.0.0.1:0",
-      GATEHOUSE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`,
-      GATEHOUSE_STATE_DIR: join(this.folder, "state"),
-      GATEHOUSE_PG_CONNECTION_URL: this.databaseUrl,
-      GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS: randomBytes(32).toString("base64"),
-      GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN_FILE: this.tokenFile,
-    };
-    this.#providers().forEach((provider, index) => {
-      for (const [name, value] of Object.entries(provider))
-        if (value !== undefined) env[`GATEHOUSE_EXTERNAL_AUTH_${index}_${name.toUpperCase()}`] = String(value);
-    });
-    // Its log goes to a file, as an operator's would: reading it here would slow down what is measured.
-    this.logFile = join(this.folder, "service.log");
-    const command = ["-c", 'exec "$0" serve 2>"$1"', process.env.GATEHOUSE_BIN, this.logFile];
-    this.service = new Program("gatehouse", "/bin/sh", command, { env });
-    this.#running.push([this.service, "SIGTERM"]);
-    [, this.serviceUrl] = await this.service.waitFor(/^gatehouse: listening on (\S+)$/m).catch((error) => {
-      throw new Error(`${error.message}\n${readFileSync(this.logFile, "utf8").slice(-4000)}`);
-    });
-    this.adminUrl = `http://127.0.0.1:${adminPort}`;
-  }
-
-  async request(status, method, path, body) {
-    const sent = body === undefined ? null : JSON.stringify(body);
-    const answer = await exchange(method, `${this.serviceUrl}${path}`, { headers: this.headers, body: sent, timeoutMs: 60000 });
-    assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
-    return answer;
-  }
-
-  async metrics() {
-    return (await exchange("GET", `${this.adminUrl}/metrics`)).text;
-  }
-
-  // MiB that are resident now.
-  residentMib() {
-    const status = readFileSync(`/proc/${this.service.pid}/status`, "utf8");
-    return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)[1]) / 1024;
-  }
-
-  // Seconds of CPU that a program has used so far: columns 14 and 15, counted behind the name, in hundredths.
-  static cpuSeconds(program) {
-    const columns = readFileSync(`/proc/${program.pid}/stat`, "utf8").split(") ").at(-1).split(" ");
-    return (Number(columns[11]) + Number(columns[12])) / 100;
-  }
-
-  create(owner, template, name) {
-    return this.request(201, "POST", `/api/v2/users/${owner}/workspaces`, { name, template_id: this.templates[template].id });
-  }
-
-  async #link(owner, provider) {
-    const { access_token } = await this.provider.mint(provider, { login: owner });
-    await this.request(204, "PUT", `/api/v2/users/${owner}/external-auth/${provider}`, { access_token });
+  async #startService(database, providers, settings) {
+    const databaseUrl = this.#databaseUrl(database);
+    const service = await Service.start({ name: database, folder: this.folder, databaseUrl, demo: this.provider, providers, settings });
+    this.#running.push([service.program, "SIGTERM"]);
+    return service;
   }
 
   // Rows in bulk by SQL; what the service must be able to open through its API.
   async fill() {
-    await this.sql(...FILL);
-    for (const [name, providers] of Object.entries({ plain: ["plain"], slow: ["slow"], wide: WIDE })) {
-      const external_auth = providers.map((id) => ({ id, optional: false }));
-      this.templates[name] = JSON.parse((await this.request(201, "POST", "/api/v2/templates", { name, external_auth })).text);
-    }
+    await this.sql("postgres", ...FILL);
+    const templates = { plain: ["plain"], expired: ["expired"], cached: ["cached"], slow: ["slow"], wide: WIDE };
+    for (const [name, providers] of Object.entries(templates)) await this.service.addTemplate(name, providers);
+    for (const hole of this.holes) await this.service.addTemplate(hole, [hole]);
     await forEach(OWNERS, async (number) => {
-      for (const provider of ["plain", "slow"]) await this.#link(ownerName(number), provider);
+      for (const provider of ["plain", "cached", "slow"]) await this.service.link(ownerName(number), provider);
     });
-    for (const provider of WIDE) await this.#link(ownerName(1), provider);
+    for (const provider of WIDE) await this.service.link(ownerName(1), provider);
+  }
+
+  // Another service on a database of its own, filled for creates on `plain` whose links have both tokens.
+  async startAnother(database, settings) {
+    await this.sql("postgres", `CREATE DATABASE ${database}`);
+    const service = await this.#startService(database, [this.#plain()], settings);
+    await this.sql(database, ...FILL);
+    await service.addTemplate("plain", ["plain"]);
+    await forEach(OWNERS, (number) => service.linkRefreshable(ownerName(number), "plain"));
+    return service;
   }
 
   // `sizes` are the bytes of the service's own answers.
   async startCeiling(sizes) {
-    const { id, active_version_id } = this.templates.plain;
+    const { id, active_version_id } = this.service.templates.plain;
     // As many workers as the service has threads for requests.
-    const threads = readdirSync(`/proc/${this.service.pid}/task`).length;
+    const threads = readdirSync(`/proc/${this.service.program.pid}/task`).length;
     const options = {
-      url: this.databaseUrl, queries: QUERIES, template: id, version: active_version_id, provider: "plain",
+      url: this.#databaseUrl("postgres"), queries: QUERIES, template: id, version: active_version_id, provider: "plain",
       connections: CONNECTIONS, threads, run: `c${randomBytes(2).toString("hex")}`,
       "create-bytes": sizes.create, "check-bytes": sizes.refusal, "read-bytes": sizes.preflight,
     };

@@ -9,10 +9,11 @@ export const CLIENT_ID = "gatehouse-demo";
 export const CLIENT_SECRET = "gatehouse-demo-secret";
 
 export class DemoProvider {
-  static async start() {
+  // A connection that is kept owns a thread of the provider's, idle or not.
+  static async start({ threads = 256 } = {}) {
     const demo = new DemoProvider();
     assert.ok(process.env.GATEHOUSE_PROVIDER, "set GATEHOUSE_PROVIDER to the demonstration provider's program");
-    demo.program = new Program("demo provider", process.env.GATEHOUSE_PROVIDER, ["--threads", "256"]);
+    demo.program = new Program("demo provider", process.env.GATEHOUSE_PROVIDER, ["--threads", String(threads)]);
     const [, url] = await demo.program.waitFor(/^gatehouse-demo-provider: listening on (\S+)$/m);
     demo.base = url;
     return demo;
