@@ -106,6 +106,22 @@ struct secret secret_random(struct arena *arena, const char *prefix)
 	return (struct secret){.text = text, .size = strlen(text)};
 }
 
+/* The random half of a UUID, drawn from the kernel for many at a time: a request needs several, and each draw is a
+ * system call. For names only; secrets are drawn one by one and not kept. */
+#define UUIDS_DRAWN 32
+
+static uint64_t uuid_random(void)
+{
+	static _Thread_local uint64_t drawn[UUIDS_DRAWN];
+	static _Thread_local size_t left;
+
+	if (left == 0) {
+		random_bytes(drawn, sizeof(drawn));
+		left = UUIDS_DRAWN;
+	}
+	return drawn[--left];
+}
+
 /* Milliseconds since 1970 and, as 12 bits below them, their fraction (RFC 9562 section 6.2, method 3), never the same
  * twice in this process and never less than before. */
 static uint64_t uuid_next_moment(void)
@@ -148,7 +164,7 @@ void uuid_new(char ret_text[UUID_TEXT_SIZE])
 	uint64_t milliseconds = moment >> 12;
 	uint64_t low;
 
-	random_bytes(&low, sizeof(low));
+	low = uuid_random();
 	low = (low & UINT64_C(0x3fffffffffffffff)) | UINT64_C(0x8000000000000000); /* variant 10 */
 	uuid_print(milliseconds << 16 | 0x7000 | (moment & 0xfff), low, ret_text);
 }
