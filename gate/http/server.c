@@ -26,9 +26,9 @@
 #define CONNECTION_QUEUE "4096"
 #define LISTEN_BACKLOG "1024"
 
-/* glibc makes up to eight heaps a core, each of which keeps what its busiest moment needed: on a large machine few heaps
- * keep the process small. Fewer than this and the workers wait for one another's heap (with 4, answers cost a fifth more
- * CPU at 16 connections). */
+/* glibc makes up to eight heaps a core, each of which keeps what its busiest moment needed: on a large machine few
+ * heaps keep the process small. Fewer than this and the workers wait for one another's heap (with 4, answers cost a
+ * fifth more CPU at 16 connections). */
 #define HEAPS_MAX 16
 
 struct server {
