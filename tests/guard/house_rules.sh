@@ -16,7 +16,8 @@ grep '\.[ch]$' "$folder/all" >"$folder/c" || {
 	echo "$1: no C file here; give the root of the sources" >&2
 	exit 1
 }
-grep -E '(\.(sh|eval|cmake|mjs|js)|(^|/)CMakeLists\.txt)$' "$folder/all" >"$folder/scripts" || true
+grep -E '(\.(sh|eval|cmake|mjs|js)|(^|/)CMakeLists\.txt)$' "$folder/all" >"$folder/scripts" ||
+	[ $? -eq 1 ] # no script is fine; a grep that fails is not
 
 # The licence: line 1 of a C file, line 1 or 2 where an interpreter or a runner wants the first.
 xargs awk '
