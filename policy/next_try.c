@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What to do after one try to refresh a token, and whether a refusal of a brand-new token stands: the effects in the
  * token endpoint's table of contract section 5. A refresh token may be spent once; a try whose outcome nobody learnt
- * may have spent it, so it is repeated at most once, whoever repeats it. */
+ * may have spent it, so it is repeated at most once, whoever repeats it; after that, the owner's link rests for a
+ * cool-down before it is tried again (schema/queries/lease_take.sql keeps the rest where a process died twice). */
 #include "policy.h"
 
 #define BACKOFF_FIRST_MS 250

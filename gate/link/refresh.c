@@ -90,8 +90,10 @@ static void set_deadlines(struct attempt *attempt)
 static bool take_lease(struct attempt *attempt, struct arena *arena, struct lease_answer *ret_answer)
 {
 	struct engine *engine = attempt->engine;
-	struct lease_request request = {
-		.name = attempt->lease, .lease_ms = engine->refresh_lease_ms, .client_hash = attempt->client_hash};
+	struct lease_request request = {.name = attempt->lease,
+		.lease_ms = engine->refresh_lease_ms,
+		.cooldown_ms = engine->refresh_cooldown_ms,
+		.client_hash = attempt->client_hash};
 	struct problem problem;
 
 	set_deadlines(attempt);

@@ -51,6 +51,7 @@ bool lease_take(struct store *store, struct arena *arena, const struct lease_req
 	bind_name(&call, &request->name);
 	bind_integer(&call, request->lease_ms);
 	bind_bytes(&call, request->client_hash, SHA256_BYTES);
+	bind_integer(&call, request->cooldown_ms);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;

@@ -32,6 +32,7 @@ enum lease_state { LEASE_STATE_LIST(ENUMERATE) LEASE_STATE_COUNT };
 struct lease_request {
 	struct lease_name name;
 	int64_t lease_ms;
+	int64_t cooldown_ms;        /* after the one more try ran out without an outcome, too */
 	const uint8_t *client_hash; /* SHA256_BYTES over our client's id and secrets */
 };
 

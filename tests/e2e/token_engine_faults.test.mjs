@@ -54,6 +54,9 @@ test("kill -9 of the process that tries once more, too, is never a rejection of 
   assert.equal(await waiting, null);
   await demo.openGate("again", "token");
   assert.equal((await world.row(link)).unresolved, 2, "both are journalled");
+  await world.agree(link, "provider_unavailable");
+  assert.equal(await world.answered("again"), 2, "once more, and then nobody before the cool-down");
+  await world.thaw(link);
   await world.agree(link, "rotation_lost");
   assert.equal(await world.answered("again"), 3);
 });

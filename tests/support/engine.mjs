@@ -140,6 +140,7 @@ export class EngineWorld extends World {
   // As if the time to let the token endpoint alone were over.
   async thaw({ user, provider }) {
     await this.sql("UPDATE links SET cooldown_until = clock_timestamp() WHERE owner_id = $1 AND provider_id = $2 AND cooldown_until IS NOT NULL", [user.id, provider]);
+    await this.sql("UPDATE links SET lease_until = clock_timestamp() - interval '1 hour' WHERE owner_id = $1 AND provider_id = $2 AND lease_until < clock_timestamp()", [user.id, provider]);
   }
 
   // Nobody ever spent a refresh token twice at `provider`.

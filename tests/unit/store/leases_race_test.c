@@ -41,7 +41,7 @@ static void *take_in_thread(void *argument)
 	struct taker *taker = argument;
 	struct problem problem;
 	struct arena *arena = arena_new(65536);
-	struct lease_request request = {taker->name, LONG_MS, our_client};
+	struct lease_request request = {taker->name, LONG_MS, LONG_MS, our_client};
 
 	atomic_fetch_sub(taker->barrier, 1);
 	while (atomic_load(taker->barrier) > 0)

@@ -13,6 +13,7 @@
 #define PROVIDER "forge"
 #define LONG_MS 60000
 #define SHORT_MS 150
+#define COOLDOWN_MS 400
 
 static const uint8_t our_client[SHA256_BYTES] = {1, 2, 3};
 static const uint8_t mended_client[SHA256_BYTES] = {9};
@@ -52,7 +53,7 @@ static struct lease_answer take_as(struct lease_case *c, int64_t lease_ms, const
 	struct lease_answer answer = {0};
 	uuid_new(c->lease_id);
 	c->name.lease_id = arena_copy(c->f->arena, c->lease_id);
-	struct lease_request request = {c->name, lease_ms, client};
+	struct lease_request request = {c->name, lease_ms, COOLDOWN_MS, client};
 	assert_done(lease_take(c->f->store, c->f->arena, &request, &answer, &c->problem), c->problem);
 	return answer;
 }
@@ -149,7 +150,7 @@ static void the_same_taker_takes_it_once(void **state)
 {
 	struct lease_case c = begin(state, "take-twice");
 	struct lease_answer answer = take(&c, LONG_MS);
-	struct lease_request again = {c.name, LONG_MS, our_client};
+	struct lease_request again = {c.name, LONG_MS, COOLDOWN_MS, our_client};
 	assert_done(lease_take(c.f->store, c.f->arena, &again, &answer, &c.problem), c.problem);
 	assert_int_equal(answer.state, LEASE_TAKEN);
 	assert_int_equal(answer.unresolved, 0);
@@ -189,8 +190,24 @@ static void a_lease_that_ran_out_is_taken_and_its_exchange_remembered(void **sta
 	struct lease_answer answer = take(&c, SHORT_MS);
 	assert_int_equal(answer.state, LEASE_TAKEN);
 	assert_int_equal(answer.unresolved, 1);
+}
+
+static void after_the_one_more_try_ran_out_too_the_next_waits_for_a_cool_down(void **state)
+{
+	struct lease_case c = begin(state, "ran-out-twice");
+	take(&c, SHORT_MS);
 	sleep_ms(2 * SHORT_MS);
-	assert_int_equal(take(&c, LONG_MS).unresolved, 2);
+	assert_int_equal(take(&c, SHORT_MS).state, LEASE_TAKEN);
+	sleep_ms(2 * SHORT_MS);
+	struct lease_answer answer = take_as(&c, LONG_MS, mended_client);
+	assert_int_equal(answer.state, LEASE_COOLING);
+	assert_int_equal(answer.reason, REASON_PROVIDER_UNAVAILABLE);
+	assert_true(answer.left_ms > 0 && answer.left_ms <= COOLDOWN_MS - SHORT_MS);
+	assert_int_equal(look(&c).unresolved, 2);
+	sleep_ms(COOLDOWN_MS);
+	answer = take(&c, LONG_MS);
+	assert_int_equal(answer.state, LEASE_TAKEN);
+	assert_int_equal(answer.unresolved, 2);
 }
 
 /* --- saving ------------------------------------------------------------------------------------------------------ */
@@ -441,6 +458,7 @@ int main(void)
 		cmocka_unit_test(another_finds_it_held),
 		cmocka_unit_test(what_is_not_there_has_moved),
 		cmocka_unit_test(a_lease_that_ran_out_is_taken_and_its_exchange_remembered),
+		cmocka_unit_test(after_the_one_more_try_ran_out_too_the_next_waits_for_a_cool_down),
 		cmocka_unit_test(saving_moves_the_generation_and_forgets),
 		cmocka_unit_test(saving_twice_says_yes_twice),
 		cmocka_unit_test(an_absent_refresh_token_is_null),
