@@ -5,6 +5,7 @@
 
 #define TEMPLATE_AUTHOR (1u << ROLE_TEMPLATE_AUTHOR)
 #define CONTROL_PLANE (1u << ROLE_CONTROL_PLANE)
+#define PROVISIONER (1u << ROLE_PROVISIONER)
 #define AUDITOR (1u << ROLE_AUDITOR)
 #define ADMIN (1u << ROLE_ADMIN)
 #define ANY_ROLE ((1u << ROLE_COUNT) - 1)
@@ -37,6 +38,7 @@ static const struct {
 	 * not even one who is a control plane as well. */
 	[ACTION_LINK_URL] = {ANY_ROLE, CONTROL_PLANE, ADMIN},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
+	[ACTION_RECEIPT_VERIFY] = {ANY_ROLE, ADMIN | CONTROL_PLANE | PROVISIONER, NOBODY},
 };
 
 bool access_allows(role_set roles, enum action action, bool own)
