@@ -69,7 +69,7 @@ static void run_judge_receipt(const struct value *values, size_t count)
 		if (*values[i].text != '\0')
 			links[facts.link_count++] = (struct receipt_link){
 				.relied_on = values[i].number, .stands = strtoll(values[i].text, NULL, 10)};
-	assert_string_equal(receipt_reason_word(judge_receipt(&facts, EVAL_NOW_MS)), values[0].text);
+	assert_string_equal(receipt_reason_word(judge_receipt(&facts, EVAL_NOW_MS)), receipt_reasons[values[0].number]);
 }
 
 const struct suite judge_receipt_suite = SUITE(judge_receipt, true);
