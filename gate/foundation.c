@@ -95,6 +95,7 @@ static bool open_vault(struct foundation *foundation, bool create, struct proble
 	if (secret_is_empty(keys) && embedded && !config->allow_cleartext_tokens &&
 		!vault_key_file(config->state_dir, create, foundation->arena, &keys, problem))
 		return false;
+	foundation->encryption_keys = keys;
 	return vault_open(keys, &foundation->vault, problem);
 }
 

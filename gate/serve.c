@@ -14,6 +14,7 @@
 #include "link/breaker.h"
 #include "link/flight.h"
 #include "link/inquiry.h"
+#include "link/receipt.h"
 #include "link/verdict_cache.h"
 
 /* After the budget of an evaluation a request still writes its row and its answer. */
@@ -76,6 +77,19 @@ static const char *find_access_url(struct serving *serving)
 		any ? "127.0.0.1" : config->http_address, server_port(serving->api));
 }
 
+static bool make_receipt_keys(struct serving *serving, struct problem *problem)
+{
+	const struct receipt_key_lists lists = {
+		.given = serving->foundation.config->receipt_keys, .encryption = serving->foundation.encryption_keys};
+
+	if (!receipt_keys_new(&lists, &serving->engine.receipts, problem))
+		return false;
+	if (serving->engine.receipts == NULL)
+		log_event(LOG_WARN, "no receipts: there are neither receipt keys nor encryption keys",
+			log_string("setting", "GATEHOUSE_RECEIPT_KEYS"));
+	return true;
+}
+
 static void connect_parts(struct serving *serving)
 {
 	struct foundation *foundation = &serving->foundation;
@@ -91,6 +105,7 @@ static void connect_parts(struct serving *serving)
 	serving->engine.enforcement = foundation->config->enforcement;
 	serving->engine.refresh_lease_ms = foundation->config->refresh_lease_ms;
 	serving->engine.refresh_cooldown_ms = foundation->config->refresh_cooldown_ms;
+	serving->engine.receipt_lifetime_ms = foundation->config->receipt_lifetime_ms;
 	serving->engine.flights = flights_new(&serving->engine, (size_t)foundation->config->refresh_flights);
 	serving->service.config = foundation->config;
 	serving->service.store = foundation->store;
@@ -135,6 +150,7 @@ static void stop(struct serving *serving)
 	http_client_free(serving->engine.http);
 	verdict_cache_free(serving->engine.verdicts);
 	breakers_free(serving->engine.breakers);
+	receipt_keys_free(serving->engine.receipts);
 	identity_cache_free(serving->service.identities);
 	foundation_close(&serving->foundation);
 }
@@ -147,7 +163,7 @@ static bool start(struct serving *serving, struct problem *problem)
 		return false;
 	if (applied > 0)
 		log_event(LOG_INFO, "database migrated", log_number("migrations", applied));
-	if (!start_listeners(serving, problem))
+	if (!make_receipt_keys(serving, problem) || !start_listeners(serving, problem))
 		return false;
 	connect_parts(serving);
 	server_serve(serving->api, &serving->service);

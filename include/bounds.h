@@ -111,6 +111,16 @@
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
 
+/* REQUIREMENTS_MAX providers of PROVIDER_ID_BYTES_MAX with their generations are 3 KiB of claims, 4 KiB in base64. */
+#define RECEIPT_BYTES_MAX 8192
+
+/* A receipt bridges the queue between a check and the job's start; one that lives longer than a day is a permission. */
+#define RECEIPT_LIFETIME_MIN_MS 10000
+#define RECEIPT_LIFETIME_MAX_MS 86400000
+
+/* One signs, those before it still verify: as many as there are encryption keys they may be derived from. */
+#define RECEIPT_KEYS_MAX 16
+
 /* --- configuration ---------------------------------------------------------------------------------------------- */
 
 /* PROVIDERS_MAX providers with every field and long comments come to about 300 KiB. */

@@ -47,6 +47,7 @@ static const struct {
 	/* Whoever takes builds is handed tokens, which no administrator may see. */
 	[ACTION_PROVISION] = {PROVISIONER, PROVISIONER, NOBODY},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
+	[ACTION_RECEIPT_VERIFY] = {ANY_ROLE, ADMIN | CONTROL_PLANE | PROVISIONER, NOBODY},
 };
 
 bool access_allows(role_set roles, enum action action, bool own)

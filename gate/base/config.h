@@ -84,6 +84,8 @@ struct config {
 	struct secret encryption_keys; /* comma list; empty: not given */
 	bool allow_cleartext_tokens;
 	struct secret bootstrap_admin_token;
+	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
+	int64_t receipt_lifetime_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;

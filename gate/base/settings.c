@@ -38,6 +38,10 @@ const struct setting settings[] = {
 		"Store tokens unencrypted where no keys are given"},
 	{"bootstrap_admin_token", SETTING_TOKEN, AT(bootstrap_admin_token), "", 0, 0, "none",
 		"A token of user admin, who is made at start"},
+	{"receipt_keys", SETTING_KEYS, AT(receipt_keys), "", 0, 0, "derived from the encryption keys",
+		"Comma list of base64 32-byte keys: the first signs receipts, all verify them"},
+	{"receipt_lifetime", SETTING_DURATION, AT(receipt_lifetime_ms), "10m", RECEIPT_LIFETIME_MIN_MS,
+		RECEIPT_LIFETIME_MAX_MS, NULL, "How long the receipt of an allowed check is good"},
 	{"log_level", SETTING_LOG_LEVEL, AT(log_level), "info", 0, 0, NULL, "debug, info, warn or error"},
 	{"log_format", SETTING_LOG_FORMAT, AT(log_format), NULL, 0, 0, "json; text on a terminal", "json or text"},
 	/* Five hundred creates may wait for a slow provider, and others must still be served. */

@@ -11,12 +11,14 @@
 #include "../api/token.h"
 #include "../api/user.h"
 #include "../api/workspace.h"
+#include "../hook/receipts.h"
 #include "must_check.h"
 
 #define USERS "/api/v2/users"
 #define TEMPLATES "/api/v2/templates"
 #define VERSIONS "/api/v2/templateversions"
 #define LINKS "/api/v2/external-auth"
+#define GATE "/gate/v1"
 #define MEMBERS "/api/v2/organizations/{org}/members"
 
 const struct route ROUTES_API[] = {
@@ -52,6 +54,8 @@ const struct route ROUTES_API[] = {
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
+
+	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},

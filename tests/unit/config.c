@@ -53,6 +53,7 @@ static void every_setting_is_read(void **state)
 			"GATEHOUSE_ACCESS_URL=https://g.example:8/p", "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d",
 			"GATEHOUSE_PG_PREPARE=Off", "GATEHOUSE_PG_CONNECTIONS=9", "GATEHOUSE_STATE_DIR=/s",
 			"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
+			"GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
 			"GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=tok", "GATEHOUSE_ENFORCEMENT=dryrun",
 			"GATEHOUSE_OIDC_ISSUER=later", "GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
 
@@ -66,6 +67,8 @@ static void every_setting_is_read(void **state)
 	assert_string_equal(config->state_dir, "/s");
 	assert_string_equal(config->encryption_keys.text, KEY_A "," KEY_B);
 	assert_string_equal(config->bootstrap_admin_token.text, "tok");
+	assert_string_equal(config->receipt_keys.text, KEY_B "," KEY_A);
+	assert_int_equal(config->receipt_lifetime_ms, 3600000);
 	assert_int_equal(config->enforcement.general, ENFORCEMENT_DRYRUN);
 	config_free(config);
 }
