@@ -37,7 +37,7 @@ struct setting {
 	const char *help;
 };
 
-#define SETTINGS_MAX 32
+#define SETTINGS_MAX 64
 extern const struct setting settings[];
 extern const size_t settings_count;
 
