@@ -23,8 +23,6 @@ static const char *const foreign_variables[] = {
 	"GATEHOUSE_OIDC_",
 	"GATEHOUSE_REFRESH_LEASE",
 	"GATEHOUSE_REFRESH_COOLDOWN",
-	"GATEHOUSE_ADMISSION_OWNER",
-	"GATEHOUSE_ADMISSION_TEMPLATE_VERSION",
 };
 
 void config_complain(struct config_complaints *complaints, const char *place, const char *key, const char *format, ...)

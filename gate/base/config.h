@@ -80,6 +80,8 @@ struct config {
 	const char *hook_address; /* "" without one */
 	const char *hook_tls_cert_file;
 	const char *hook_tls_key_file;
+	const char *admission_owner; /* where an AdmissionReview names the owner: see SETTING_REVIEW_POINTER */
+	const char *admission_template_version;
 	struct secret pg_connection_url; /* empty: embedded (it may hold a password) */
 	bool pg_prepare;                 /* GATEHOUSE_PG_PREPARE: on */
 	int64_t pg_connections;          /* GATEHOUSE_PG_CONNECTIONS: twice the cores, at least 4 */

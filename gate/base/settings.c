@@ -28,6 +28,13 @@ const struct setting settings[] = {
 		"Certificate chain (PEM) of the hook listener"},
 	{"hook_tls_key_file", SETTING_FILE, AT(hook_tls_key_file), "", 0, 0, "none",
 		"Private key (PEM) of the hook listener"},
+	{"admission_owner", SETTING_REVIEW_POINTER, AT(admission_owner), "/metadata/annotations/gatehouse.dev~1owner",
+		0, 0, NULL,
+		"JSON pointer to the owner's name in the object of an AdmissionReview, or request:POINTER into its "
+		"request"},
+	{"admission_template_version", SETTING_REVIEW_POINTER, AT(admission_template_version),
+		"/metadata/annotations/gatehouse.dev~1template-version", 0, 0, NULL,
+		"The same for the template version's id"},
 	{"pg_connection_url", SETTING_SECRET, AT(pg_connection_url), "", 0, 0, "none: embedded PostgreSQL",
 		"PostgreSQL server, any libpq connection string"},
 	{"pg_prepare", SETTING_BOOL, AT(pg_prepare), "on", 0, 0, NULL,

@@ -114,6 +114,19 @@ static void wrong_values_are_refused(void **state)
 		{"GATEHOUSE_TLS_CERT_FILE=/nowhere", "GATEHOUSE_TLS_CERT_FILE: tls_cert_file: \"/nowhere\" is not "
 						     "lawful; allowed: a file that this process can "
 						     "read"},
+		{"GATEHOUSE_ADMISSION_OWNER=metadata/labels/owner", "GATEHOUSE_ADMISSION_OWNER: admission_owner: "
+								    "\"metadata/labels/owner\" is not lawful; allowed: "
+								    "a "
+								    "JSON pointer (RFC 6901) like "
+								    "/metadata/labels/owner, or one into the request "
+								    "like "
+								    "request:/userInfo/username"},
+		{"GATEHOUSE_ADMISSION_TEMPLATE_VERSION=request:/a~2", "GATEHOUSE_ADMISSION_TEMPLATE_VERSION: "
+								      "admission_template_version: \"request:/a~2\" is "
+								      "not "
+								      "lawful; allowed: a JSON pointer (RFC 6901) like "
+								      "/metadata/labels/owner, or one into the request "
+								      "like request:/userInfo/username"},
 	};
 
 	(void)state;
