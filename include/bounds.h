@@ -28,6 +28,13 @@
 
 #define REQUEST_ID_BYTES_MAX 128
 
+/* Headers that handlers read. An owner is a user name or a UUID, a version a UUID, a transition a word: no honest value
+ * is longer, and one that is is refused before anybody is looked up. */
+#define SUBJECT_HEADER_BYTES_MAX 64
+
+/* What clients put there are UUIDs and hashes; 255 is what the best known APIs with such a header take. */
+#define IDEMPOTENCY_KEY_BYTES_MAX 255
+
 /* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
 #define IDENTITY_CACHE_MS 2000
 

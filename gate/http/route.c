@@ -62,6 +62,12 @@ const struct route ROUTES_API[] = {
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 
+/* What a balancer in front asks, and the hooks. */
+const struct route ROUTES_HOOK[] = {
+	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+};
+const size_t ROUTES_HOOK_COUNT = COUNT_OF(ROUTES_HOOK);
+
 const struct route ROUTES_ADMIN[] = {
 	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
 	{"GET", "/readyz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_ready},
