@@ -36,6 +36,7 @@ static const struct {
 	/* Who opens the URL lends their own account at the provider, so no administrator may finish an owner's link,
 	 * not even one who is a control plane as well. */
 	[ACTION_LINK_URL] = {ANY_ROLE, CONTROL_PLANE, ADMIN},
+	[ACTION_IMPACT_READ] = {ADMIN | TEMPLATE_AUTHOR, ADMIN | TEMPLATE_AUTHOR, NOBODY},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
 };
 
