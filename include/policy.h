@@ -96,7 +96,7 @@ struct progress {
 
 enum step_kind { STEP_LIST(ENUMERATE) STEP_COUNT };
 
-/* reason is meaningful for STEP_SETTLED only. */
+/* reason is meaningful for STEP_SETTLED only, and in what presume says. */
 struct step {
 	enum step_kind kind;
 	enum reason reason;
@@ -110,6 +110,19 @@ bool confirmation_is_fresh(int64_t confirmed_at_ms, int64_t age_max_ms, int64_t 
  * expires_at_ms on. Every step but STEP_SETTLED changes the progress or the facts, so asking until settled ends. */
 struct step next_step(const struct link_facts *facts, const struct provider_rules *rules,
 	const struct progress *progress, int64_t now_ms);
+
+/* --- presume.c -------------------------------------------------------------------------------------------------- */
+
+/* What stored facts alone support, for whoever may ask no provider: kind is what a real evaluation would do next
+ * (settled, validate or refresh; never reread), reason the verdict that is presumed meanwhile:
+ *   settled   its reason: nobody needs to be asked
+ *   validate  presumed good: valid where the provider ever confirmed this generation, however long ago, else
+ * not_validated refresh   presumed good: not_validated, because the token that will be judged is not there yet So the
+ * presumption is missing or unverifiable only where asking could not change that: no link, a token that no key opens,
+ * one that has expired and cannot be renewed. What stands beside a link and passes by itself (a lease somebody holds, a
+ * cool-down, a breaker) is not looked at. rules.refreshes says whether a real evaluation could refresh, not whether the
+ * caller may. */
+struct step presume(const struct link_facts *facts, const struct provider_rules *rules, int64_t now_ms);
 
 /* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
 
@@ -361,7 +374,8 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_PREBUILD_CREATE, "prebuild_create")                                                                   \
 	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
 	X(ACTION_DECISION_READ, "decision_read")                                                                       \
-	X(ACTION_RECEIPT_VERIFY, "receipt_verify")
+	X(ACTION_RECEIPT_VERIFY, "receipt_verify")                                                                     \
+	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

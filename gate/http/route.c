@@ -5,6 +5,7 @@
 #include "../api/connect.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
+#include "../api/impact.h"
 #include "../api/link_url.h"
 #include "../api/preflight.h"
 #include "../api/template.h"
@@ -41,6 +42,7 @@ const struct route ROUTES_API[] = {
 	{"POST", VERSIONS "/{id}/archive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_archive},
 	{"POST", VERSIONS "/{id}/unarchive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_unarchive},
 	{"GET", VERSIONS "/{id}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_preflight},
+	{"GET", "/gate/v1/templateversions/{id}/impact", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_impact},
 
 	{"POST", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_workspace_create},
 	{"GET", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_list},

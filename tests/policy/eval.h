@@ -36,7 +36,8 @@ struct suite {
 	void (*run)(const struct value *values, size_t count);
 };
 
-extern const struct suite next_step_suite, judge_validation_suite, judge_refresh_suite, next_try_suite, lag_suite;
+extern const struct suite next_step_suite, presume_suite, judge_validation_suite, judge_refresh_suite, next_try_suite,
+	lag_suite;
 extern const struct suite breaker_suite, breaker_reached_suite;
 extern const struct suite finding_suite, decide_suite, enforcement_suite, enforcement_setting_suite;
 extern const struct suite judge_receipt_suite;

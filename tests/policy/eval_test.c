@@ -35,6 +35,7 @@ struct reader {
 
 static const struct suite *const suites[] = {
 	&next_step_suite,
+	&presume_suite,
 	&judge_validation_suite,
 	&judge_refresh_suite,
 	&breaker_suite,
