@@ -296,7 +296,9 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
 	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
 	X(ACTION_LINK_URL, "link_url") /* contract section 6: self and control-plane, never admin */                   \
-	X(ACTION_DECISION_READ, "decision_read")
+	X(ACTION_DECISION_READ, "decision_read")                                                                       \
+	X(ACTION_EXEMPTION_WRITE, "exemption_write")                                                                   \
+	X(ACTION_EXEMPTION_READ, "exemption_read")
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

@@ -37,6 +37,8 @@ static const struct {
 	 * not even one who is a control plane as well. */
 	[ACTION_LINK_URL] = {ANY_ROLE, CONTROL_PLANE, ADMIN},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
+	[ACTION_EXEMPTION_WRITE] = {ADMIN, ADMIN, NOBODY},
+	[ACTION_EXEMPTION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
 };
 
 bool access_allows(role_set roles, enum action action, bool own)

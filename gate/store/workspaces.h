@@ -4,6 +4,7 @@
 #define STORE_WORKSPACES_H
 
 #include "decisions.h"
+#include "exemptions.h"
 #include "links.h"
 #include "templates.h"
 #include "users.h"
@@ -27,6 +28,8 @@ struct create_facts {
 	bool name_taken;
 	size_t link_count;
 	struct link *links; /* the owner's links at providers the version names */
+	size_t exemption_count;
+	struct exemption *exemptions; /* in force now: the owner's, from providers of the template the version names */
 };
 MUST_CHECK bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
 	struct create_facts *ret_facts, struct problem *problem);
