@@ -8,8 +8,8 @@
 #include "../http/reply.h"
 #include "../http/request.h"
 
-/* 200 without a body lets it through; 403 with the body of an error or a refusal does not, whatever the reason: to nginx
- * any status but 2xx, 401 and 403 is a failure of this service, and that is what 5xx stays. */
+/* 200 without a body lets it through; 403 with the body of an error or a refusal does not, whatever the reason: to
+ * nginx any status but 2xx, 401 and 403 is a failure of this service, and that is what 5xx stays. */
 bool hook_ext_authz(const struct request *request, struct reply *reply, struct problem *problem);
 
 #endif

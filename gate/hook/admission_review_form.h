@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An AdmissionReview as Kubernetes sends it, and its answer
  * (https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers). Knows no gate. */
-#ifndef HOOK_REVIEW_H
-#define HOOK_REVIEW_H
+#ifndef HOOK_ADMISSION_REVIEW_FORM_H
+#define HOOK_ADMISSION_REVIEW_FORM_H
 
 #include "../base/json.h"
 #include "../base/text.h"
@@ -10,11 +10,11 @@
 
 struct review {
 	const char *uid;
-	const char *operation;        /* CREATE, UPDATE, DELETE, CONNECT */
-	const char *sub_resource;     /* "" where the object itself is meant */
-	const char *username;         /* who asked the cluster; NULL: not said */
-	const struct json *request;   /* the whole request */
-	const struct json *object;    /* NULL: none (DELETE) */
+	const char *operation;      /* CREATE, UPDATE, DELETE, CONNECT */
+	const char *sub_resource;   /* "" where the object itself is meant */
+	const char *username;       /* who asked the cluster, cut; NULL: not said */
+	const struct json *request; /* the whole request */
+	const struct json *object;  /* NULL: none (DELETE) */
 	const struct json *old_object;
 	bool dry_run;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading and answering AdmissionReviews: see review.h. Unknown fields are ignored: every version of Kubernetes adds
- * some, and the object is somebody else's. */
-#include "review.h"
+/* Reading and answering AdmissionReviews: see admission_review_form.h. Unknown fields are ignored: every version of
+ * Kubernetes adds some, and the object is somebody else's. */
+#include "admission_review_form.h"
 
 #include <string.h>
 
@@ -17,6 +17,27 @@
  * facts, log the decision and cross the network. */
 #define MARGIN_MS 500
 
+/* The beginning of a text as one line, cut between characters. */
+static const char *cut_line(const char *text, size_t bytes_max, struct arena *arena)
+{
+	size_t size = strlen(text);
+	size_t kept = 0;
+	char *line;
+
+	while (kept < size) {
+		size_t next = text_utf8_size(text + kept, size - kept);
+
+		if (next == 0 || kept + next > bytes_max)
+			break;
+		kept += next;
+	}
+	line = arena_copy_bytes(arena, text, kept);
+	for (char *at = line; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = ' ';
+	return line;
+}
+
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
 static bool is_review(const char *api_version, const char *kind, struct problem *problem)
@@ -30,8 +51,7 @@ static bool is_review(const char *api_version, const char *kind, struct problem 
 	return good;
 }
 
-static bool read_request(
-	const struct json *body, struct arena *arena, struct review *review, struct problem *problem)
+static bool read_request(const struct json *body, struct arena *arena, struct review *review, struct problem *problem)
 {
 	const struct json_field fields[] = {
 		{.name = "uid", .type = JSON_STRING, .target = &review->uid, .required = true},
@@ -42,8 +62,11 @@ static bool read_request(
 		{.name = "dryRun", .type = JSON_BOOL, .target = &review->dry_run},
 	};
 
+	const char *username = json_string(json_pointer_find(body, "/userInfo/username"));
+
 	review->request = body;
-	review->username = json_string(json_pointer_find(body, "/userInfo/username"));
+	if (username != NULL)
+		review->username = cut_line(username, INITIATOR_BYTES_MAX, arena);
 	if (!json_read_fields(body, fields, COUNT_OF(fields), arena, problem))
 		return false;
 	return *review->uid != '\0' || problem_add_violation(problem, "uid", "must not be empty");
@@ -140,34 +163,14 @@ static void add_status(struct text *text, const struct review_answer *answer)
 	json_text_close(text, '}');
 }
 
-/* Warnings travel in a header: one line, and short, or the cluster cuts them itself. */
-static const char *cut_warning(const char *warning, struct arena *arena)
-{
-	size_t size = strlen(warning);
-	size_t kept = 0;
-	char *line;
-
-	while (kept < size) {
-		size_t next = text_utf8_size(warning + kept, size - kept);
-
-		if (next == 0 || kept + next > REVIEW_WARNING_BYTES_MAX)
-			break;
-		kept += next;
-	}
-	line = arena_copy_bytes(arena, warning, kept);
-	for (char *at = line; *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = ' ';
-	return line;
-}
-
+/* They travel in a header: one line each, and short, or the cluster cuts them itself. */
 static void add_warnings(struct text *text, const struct review_answer *answer, struct arena *arena)
 {
 	if (answer->warning_count == 0)
 		return;
 	json_text_open(text, "warnings", '[');
 	for (size_t i = 0; i < answer->warning_count; i++)
-		json_text_string(text, NULL, cut_warning(answer->warnings[i], arena));
+		json_text_string(text, NULL, cut_line(answer->warnings[i], REVIEW_WARNING_BYTES_MAX, arena));
 	json_text_close(text, ']');
 }
 
