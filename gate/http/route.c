@@ -14,6 +14,7 @@
 #include "../api/user.h"
 #include "../api/workspace.h"
 #include "../hook/admission_review.h"
+#include "../hook/check.h"
 #include "../hook/ext_authz.h"
 #include "../hook/opa.h"
 #include "../hook/receipts.h"
@@ -62,6 +63,7 @@ const struct route ROUTES_API[] = {
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
+	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
 	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
 	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
 	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
@@ -79,6 +81,7 @@ const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 /* What a balancer in front asks, and the hooks. */
 const struct route ROUTES_HOOK[] = {
 	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
 	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
 	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
 	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
