@@ -20,6 +20,7 @@ const char *outcome_word(enum outcome outcome);
 const char *enforcement_word(enum enforcement enforcement);
 const char *moment_word(enum moment moment);
 const char *surface_word(enum surface surface);
+const char *scope_word(enum scope scope);
 const char *fail_mode_word(enum fail_mode mode);
 
 /* The verdict a reason stands for and who can mend it: contract section 5. */
@@ -262,6 +263,10 @@ bool enforcement_setting_read(const char *text, struct enforcement_setting *ret_
  * the moment's own word before the general one. All silent: deny. */
 enum enforcement enforcement_effective(const struct enforcement_setting *provider,
 	const struct enforcement_setting *template, const struct enforcement_setting *deployment, enum moment moment);
+
+/* Whose word that is. */
+enum scope enforcement_scope(const struct enforcement_setting *provider, const struct enforcement_setting *template,
+	const struct enforcement_setting *deployment, enum moment moment);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include "../api/user.h"
 #include "../api/workspace.h"
 #include "../hook/check.h"
+#include "../hook/explain.h"
 #include "../hook/receipts.h"
 #include "must_check.h"
 
@@ -61,6 +62,7 @@ const struct route ROUTES_API[] = {
 		api_link_url_create},
 
 	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
+	{"POST", GATE "/explain", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_explain},
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
 	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
 	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
