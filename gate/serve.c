@@ -28,6 +28,7 @@ struct serving {
 	struct engine engine;
 	struct service service;
 	struct server *api;
+	struct server *hook;
 	struct server *admin;
 	sigset_t signals;
 };
@@ -51,6 +52,12 @@ static bool start_listeners(struct serving *serving, struct problem *problem)
 		.tls_key_file = config->tls_key_file,
 		.routes = ROUTES_API,
 		.route_count = ROUTES_API_COUNT};
+	const struct server_options hook = {.address = config->hook_address,
+		.threads = config->http_threads,
+		.tls_cert_file = config->hook_tls_cert_file,
+		.tls_key_file = config->hook_tls_key_file,
+		.routes = ROUTES_HOOK,
+		.route_count = ROUTES_HOOK_COUNT};
 	const struct server_options admin = {.address = config->admin_address,
 		.threads = ADMIN_THREADS,
 		.routes = ROUTES_ADMIN,
@@ -58,6 +65,8 @@ static bool start_listeners(struct serving *serving, struct problem *problem)
 		.quiet = true};
 
 	if (!server_start(&api, &serving->api, problem))
+		return false;
+	if (config->hook_address[0] != '\0' && !server_start(&hook, &serving->hook, problem))
 		return false;
 	return config->admin_address[0] == '\0' || server_start(&admin, &serving->admin, problem);
 }
@@ -121,6 +130,7 @@ static void announce(const struct serving *serving)
 	log_event(LOG_INFO, "listening", log_string("access_url", serving->service.access_url),
 		log_string("http_address", serving->foundation.config->http_address),
 		log_number("http_port", server_port(serving->api)),
+		log_number("hook_port", serving->hook != NULL ? server_port(serving->hook) : 0),
 		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
 		log_number("providers", (int64_t)serving->engine.providers.count));
 }
@@ -134,13 +144,28 @@ static void wait_for_signal(const struct serving *serving)
 	log_event(LOG_INFO, "stopping", log_string("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
 }
 
+/* Both listeners stop taking requests before either is waited for; what is in flight shares one deadline. */
+static void drain(const struct serving *serving)
+{
+	const struct config *config = serving->foundation.config;
+	struct server *const servers[] = {serving->api, serving->hook};
+	struct deadline ends[] = {deadline_in_ms(0), {0}};
+
+	if (config == NULL)
+		return;
+	ends[1] = deadline_in_ms(config->gate_timeout_ms + DRAIN_MARGIN_MS);
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		for (size_t j = 0; j < COUNT_OF(servers); j++)
+			if (servers[j] != NULL)
+				server_drain(servers[j], ends[i]);
+}
+
 static void stop(struct serving *serving)
 {
 	atomic_store(&serving->service.draining, true);
-	if (serving->api != NULL && serving->foundation.config != NULL)
-		server_drain(
-			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
+	drain(serving);
 	server_stop(serving->api);
+	server_stop(serving->hook);
 	server_stop(serving->admin);
 	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more.
 	 */
@@ -167,6 +192,8 @@ static bool start(struct serving *serving, struct problem *problem)
 		return false;
 	connect_parts(serving);
 	server_serve(serving->api, &serving->service);
+	if (serving->hook != NULL)
+		server_serve(serving->hook, &serving->service);
 	if (serving->admin != NULL)
 		server_serve(serving->admin, &serving->service);
 	return true;

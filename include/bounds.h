@@ -28,6 +28,13 @@
 
 #define REQUEST_ID_BYTES_MAX 128
 
+/* Headers that handlers read. An owner is a user name or a UUID, a version a UUID, a transition a word: no honest value
+ * is longer, and one that is is refused before anybody is looked up. */
+#define SUBJECT_HEADER_BYTES_MAX 64
+
+/* What clients put there are UUIDs and hashes; 255 is what the best known APIs with such a header take. */
+#define IDEMPOTENCY_KEY_BYTES_MAX 255
+
 /* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
 #define IDENTITY_CACHE_MS 2000
 
@@ -91,6 +98,14 @@
 
 /* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
 #define REFRESH_ARENA_BYTES_MAX 16777216
+
+/* --- exemptions -------------------------------------------------------------------------------------------------- */
+
+/* A sentence or two and a link to a ticket; it stands in every warning that the exemption causes. */
+#define EXEMPTION_REASON_CHARS_MAX 400
+
+/* Whoever granted it should look again once a year, of 366 days where it has them. */
+#define EXEMPTION_LIFETIME_MAX_S 31622400
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 
