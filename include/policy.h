@@ -284,6 +284,50 @@ struct judged {
  * requirements. More judged than REQUIREMENTS_MAX is unverifiable without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
 
+/* --- judge_receipt.c -------------------------------------------------------------------------------------------- */
+
+/* Why a receipt is not good any more; the empty word: it is. The first three are what reading it says, before anything
+ * else is known of it. */
+#define RECEIPT_REASON_LIST(X)                                                                                         \
+	X(RECEIPT_GOOD, "")                                                                                            \
+	X(RECEIPT_MALFORMED, "malformed")                                                                              \
+	X(RECEIPT_UNKNOWN_KEY, "unknown_key")                                                                          \
+	X(RECEIPT_BAD_SIGNATURE, "bad_signature")                                                                      \
+	X(RECEIPT_EXPIRED, "expired")                                                                                  \
+	X(RECEIPT_OWNER_GONE, "owner_gone")                                                                            \
+	X(RECEIPT_OWNER_SUSPENDED, "owner_suspended")                                                                  \
+	X(RECEIPT_VERSION_GONE, "version_gone")                                                                        \
+	X(RECEIPT_VERSION_ARCHIVED, "version_archived")                                                                \
+	X(RECEIPT_LINKS_CHANGED, "links_changed")
+
+#define ENUMERATE(name, word) name,
+enum receipt_reason { RECEIPT_REASON_LIST(ENUMERATE) RECEIPT_REASON_COUNT };
+#undef ENUMERATE
+
+const char *receipt_reason_word(enum receipt_reason reason);
+
+/* One link that the receipt relies on: its generation then, and as it stands; 0: not linked. */
+struct receipt_link {
+	int64_t relied_on;
+	int64_t stands;
+};
+
+struct receipt_facts {
+	enum receipt_reason read; /* what reading it said: good, or one of the first three; then nothing else counts */
+	int64_t expires_at_ms;
+	bool owner_named; /* by id; else nobody knew the owner, who needs not exist */
+	bool owner_found;
+	bool owner_suspended;
+	bool version_named; /* false: the check listed its providers itself */
+	bool version_found;
+	bool version_archived;
+	size_t link_count;
+	const struct receipt_link *links;
+};
+
+/* Whether what a receipt says is still true. It is over from expires_at_ms on. */
+enum receipt_reason judge_receipt(const struct receipt_facts *facts, int64_t now_ms);
+
 /* --- access.c --------------------------------------------------------------------------------------------------- */
 
 #define ROLE_LIST(X)                                                                                                   \
@@ -327,9 +371,10 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_BUILD_READ, "build_read")                                                                             \
 	X(ACTION_BUILD_AUTOSTART, "build_autostart") /* start by schedule, under its own enforcement */                \
 	X(ACTION_PREBUILD_CREATE, "prebuild_create")                                                                   \
-	X(ACTION_PROVISION, "provision")     /* take builds, with their owners' tokens */                              \
-	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */  \
-	X(ACTION_DECISION_READ, "decision_read")
+	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
+	X(ACTION_DECISION_READ, "decision_read")                                                                       \
+	X(ACTION_RECEIPT_VERIFY, "receipt_verify")                                                                     \
+	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

@@ -46,6 +46,7 @@ static const struct suite *const suites[] = {
 	&decide_suite,
 	&enforcement_suite,
 	&enforcement_setting_suite,
+	&judge_receipt_suite,
 	&access_suite,
 	&access_set_suite,
 	&requirements_suite,
