@@ -1,4 +1,5 @@
--- $1 owner id or NULL, $2 owner name or NULL, $3 template id or NULL, $4 version id or NULL, $5 workspace name or NULL
+-- $1 owner id or NULL, $2 owner name or NULL, $3 template id or NULL, $4 version id or NULL, $5 workspace name or NULL,
+-- $6 provider ids where no version is asked about, or NULL
 -- Everything a create or a preflight asks for in one round trip: one row a link of the owner at a provider of the version
 -- and one row an exemption in force from such a provider, or one row with NULLs in the columns of both. Columns of what was
 -- not found are NULL. Every step is one index lookup.
@@ -20,7 +21,7 @@ LEFT JOIN LATERAL (
     NULL::uuid AS exemption_id, NULL::text AS exempt_from, NULL::text AS exempt_reason, NULL::uuid AS granted_by_id,
     NULL::text AS granted_by_name, NULL::timestamptz AS exempt_until, NULL::timestamptz AS granted_at
   FROM links l
-  WHERE l.owner_id = u.id AND l.provider_id = ANY (v.provider_ids) AND l.access_token IS NOT NULL
+  WHERE l.owner_id = u.id AND l.provider_id = ANY (coalesce(v.provider_ids, $6::text[])) AND l.access_token IS NOT NULL
   UNION ALL
   SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     e.id, e.provider_id, e.reason, e.granted_by_id, e.granted_by_name, e.expires_at, e.created_at
