@@ -15,6 +15,7 @@
 #include "../api/workspace.h"
 #include "../hook/admission_review.h"
 #include "../hook/check.h"
+#include "../hook/explain.h"
 #include "../hook/ext_authz.h"
 #include "../hook/opa.h"
 #include "../hook/receipts.h"
@@ -64,6 +65,7 @@ const struct route ROUTES_API[] = {
 		api_link_url_create},
 
 	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
+	{"POST", GATE "/explain", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_explain},
 	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
 	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
 	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
