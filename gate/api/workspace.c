@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../http/idempotency.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/gate.h"
@@ -22,12 +23,15 @@ struct create_input {
 	struct create_question question;
 	const char *parameters; /* JSON object text */
 	enum claim claim;
+	struct idempotency *once;
 };
 
 /* One attempt: everything from the facts to the row. */
 struct attempt {
 	struct create_facts facts;
 	struct gate_answer answer;
+	char workspace_id[UUID_TEXT_SIZE];
+	char build_id[UUID_TEXT_SIZE];
 	char decision_id[UUID_TEXT_SIZE];
 	const char *warnings; /* JSON array text */
 };
@@ -147,6 +151,8 @@ static bool run_gate(const struct request *request, struct attempt *attempt, str
 		.moment = "create",
 		.timeout_ms = engine->gate_timeout_ms};
 
+	uuid_new(attempt->workspace_id);
+	uuid_new(attempt->build_id);
 	uuid_new(attempt->decision_id);
 	return gate_evaluate(engine, &question, request->arena, &attempt->answer, problem);
 }
@@ -242,12 +248,34 @@ static size_t collect_relied(const struct gate_answer *answer, struct relied_lin
 	return count;
 }
 
+static void answer_created(const struct workspace *workspace, struct reply *reply)
+{
+	reply_add_header(reply, "Location", arena_printf(reply->arena, "/api/v2/workspaces/%s", workspace->id));
+	reply_json(reply, 201, show_workspace(workspace, reply->arena));
+}
+
+/* What a key is to stand for is written with the workspace, so it is made before: with the time that is then stored. */
+static const struct idempotency_answer *answer_ahead(
+	const struct request *request, struct idempotency *once, const struct workspace_insert *insert)
+{
+	const struct workspace workspace = workspace_of_insert(insert);
+	struct reply reply = {.arena = request->arena};
+
+	if (!once->held)
+		return NULL;
+	answer_created(&workspace, &reply);
+	return idempotency_answer(once, &reply);
+}
+
 static bool insert(const struct request *request, const struct create_input *input, const struct attempt *attempt,
 	struct reply *reply, enum insert_end *ret_end, struct problem *problem)
 {
 	struct relied_link relied[REQUIREMENTS_MAX];
 	const struct decision_row row = decision_of(request, attempt);
-	const struct workspace_insert insert = {.facts = &attempt->facts,
+	struct workspace_insert insert = {.id = attempt->workspace_id,
+		.build_id = attempt->build_id,
+		.created_at_ms = idempotency_now_ms(input->once),
+		.facts = &attempt->facts,
 		.initiator_id = request->caller.user_id,
 		.name = input->question.workspace_name,
 		.parameters = input->parameters,
@@ -257,14 +285,16 @@ static bool insert(const struct request *request, const struct create_input *inp
 		.decision = &row};
 	struct workspace workspace;
 
+	insert.answer = answer_ahead(request, input->once, &insert);
 	if (!workspace_insert(request->service->store, request->arena, &insert, ret_end, &workspace, problem))
 		return false;
+	if (*ret_end == INSERT_KEY_LOST)
+		return idempotency_lost(problem);
 	if (*ret_end != INSERT_DONE)
 		return true;
 	reply->decision_id = workspace.decision_id;
 	reply->outcome = row.outcome;
-	reply_add_header(reply, "Location", arena_printf(request->arena, "/api/v2/workspaces/%s", workspace.id));
-	reply_json(reply, 201, show_workspace(&workspace, request->arena));
+	answer_created(&workspace, reply);
 	return true;
 }
 
@@ -297,19 +327,13 @@ static bool try_create(const struct request *request, const struct create_input 
 	return true;
 }
 
-bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+static bool create(
+	const struct request *request, const struct create_input *input, struct reply *reply, struct problem *problem)
 {
-	struct create_input input;
-
-	if (!check_organization(request, problem) || !read_input(request, &input, problem))
-		return false;
-	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
-		    &input.question.owner, problem))
-		return false;
 	for (int run = 0; run < GATE_RUNS_MAX; run++) {
 		bool again = false;
 
-		if (!try_create(request, &input, reply, &again, problem))
+		if (!try_create(request, input, reply, &again, problem))
 			return false;
 		if (!again)
 			return true;
@@ -317,6 +341,22 @@ bool api_workspace_create(const struct request *request, struct reply *reply, st
 	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The owner's links changed while they were judged.");
 	problem->retry_after_s = 1;
 	return problem_detail(problem, "Nothing was created; try again.");
+}
+
+bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct create_input input;
+	struct idempotency once;
+
+	if (!check_organization(request, problem) || !read_input(request, &input, problem))
+		return false;
+	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
+		    &input.question.owner, problem))
+		return false;
+	if (!idempotency_begin(request, &once, reply, problem))
+		return false;
+	input.once = &once;
+	return once.replayed || idempotency_end(&once, create(request, &input, reply, problem), reply);
 }
 
 bool api_workspace_list(const struct request *request, struct reply *reply, struct problem *problem)

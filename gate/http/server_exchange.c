@@ -32,6 +32,7 @@ static const struct {
 	{409, "409", "Conflict"},
 	{413, "413", "Content Too Large"},
 	{415, "415", "Unsupported Media Type"},
+	{422, "422", "Unprocessable Content"},
 	{429, "429", "Too Many Requests"},
 	{431, "431", "Request Header Fields Too Large"},
 	{500, "500", "Internal Server Error"},
@@ -39,6 +40,13 @@ static const struct {
 	{503, "503", "Service Unavailable"},
 	{504, "504", "Gateway Timeout"},
 };
+
+#define ENUMERATE(name, text, bytes_max) {text, bytes_max},
+static const struct {
+	const char *name;
+	size_t bytes_max;
+} HEADERS[] = {REQUEST_HEADER_LIST(ENUMERATE)};
+#undef ENUMERATE
 
 static const char *status_reason(int status)
 {
@@ -187,6 +195,15 @@ static bool call_handler(struct exchange *exchange, struct problem *problem)
 	return done;
 }
 
+static bool read_headers(struct exchange *exchange, struct problem *problem)
+{
+	for (size_t i = 0; i < REQUEST_HEADER_COUNT; i++)
+		if (!head_single_value(exchange->head, HEADERS[i].name, HEADERS[i].bytes_max,
+			    &exchange->request.headers[i], problem))
+			return false;
+	return true;
+}
+
 static bool take_steps(struct exchange *exchange, struct problem *problem)
 {
 	const char *allow = NULL;
@@ -208,7 +225,7 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 		reply_add_header(&exchange->reply, "Allow", allow);
 		return false;
 	}
-	return identify(exchange, problem) && call_handler(exchange, problem);
+	return identify(exchange, problem) && read_headers(exchange, problem) && call_handler(exchange, problem);
 }
 
 /* An answer that forgot its status, or a problem that forgot its kind, is our bug and not the caller's business. */

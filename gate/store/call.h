@@ -15,8 +15,8 @@
 #include "sql.h"
 #include "store.h"
 
-/* workspace_insert has the most, 16. */
-#define CALL_PARAMETERS_MAX 16
+/* workspace_insert has the most, 22. */
+#define CALL_PARAMETERS_MAX 24
 
 struct call {
 	enum query query;

@@ -290,7 +290,8 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 	slow.sql = arena_printf(f->arena,
 		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', "
 		"gen_random_uuid(), "
-		"'{github}', '{%d}', gen_random_uuid(), 'r', 'create', '%s', 'allowed', '[]', 1); SELECT "
+		"'{github}', '{%d}', gen_random_uuid(), 'r', 'create', '%s', 'allowed', '[]', 1, NULL, NULL, NULL, "
+		"NULL, NULL, NULL); SELECT "
 		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
 	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);
