@@ -18,6 +18,8 @@ const char *reason_word(enum reason reason);
 const char *fixable_by_word(enum fixable_by fixable_by);
 const char *outcome_word(enum outcome outcome);
 const char *enforcement_word(enum enforcement enforcement);
+const char *moment_word(enum moment moment);
+const char *surface_word(enum surface surface);
 const char *fail_mode_word(enum fail_mode mode);
 
 /* The verdict a reason stands for and who can mend it: contract section 5. */
@@ -30,6 +32,8 @@ const char *reason_sentence(enum reason reason);
 /* The value of a word, or *_COUNT where no value has it. Exact match; "" never matches. */
 enum enforcement enforcement_from_word(const char *word);
 enum fail_mode fail_mode_from_word(const char *word);
+enum outcome outcome_from_word(const char *word);
+enum moment moment_from_word(const char *word);
 enum reason reason_from_word(const char *word);
 
 /* --- next_step.c ------------------------------------------------------------------------------------------------ */
@@ -233,6 +237,19 @@ bool breaker_is_reached(enum transport transport, int status);
 
 const char *breaker_step_word(enum breaker_step_kind kind);
 
+/* --- enforcement.c ---------------------------------------------------------------------------------------------- */
+
+/* Reads "deny", "warn,autostart=dryrun" or "acquire=warn": at most one word for all moments and one for each single
+ * one, in any order, without blanks. "" says nothing. false, and *ret_setting says nothing, where the text is none of
+ * these.
+ */
+bool enforcement_setting_read(const char *text, struct enforcement_setting *ret_setting);
+
+/* The narrowest scope that says something of this moment wins: provider, then template, then deployment; within a scope
+ * the moment's own word before the general one. All silent: deny. */
+enum enforcement enforcement_effective(const struct enforcement_setting *provider,
+	const struct enforcement_setting *template, const struct enforcement_setting *deployment, enum moment moment);
+
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 
 /* One requirement as it was judged. enforcement is the effective one (enforcement_effective). last_valid_at_ms feeds
@@ -242,20 +259,17 @@ struct judged {
 	enum reason reason;
 	enum enforcement enforcement;
 	enum fail_mode fail_mode;
+	bool exempt; /* an exemption is in force for this owner, template and provider */
 	int64_t last_valid_at_ms;
 	int64_t last_known_good_max_age_ms;
 	unsigned retry_after_s;
 };
 
-/* The narrowest setting that says something wins: provider, then template, then deployment; all silent: deny. */
-enum enforcement enforcement_effective(
-	enum enforcement provider, enum enforcement template, enum enforcement deployment);
-
-/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. A missing required one
- * refuses; only when none is missing does an unverifiable one make the whole unverifiable. FAIL_MODE turns an
- * unverifiable reason into fail_open or last_known_good, which warn. Enforcement warn turns blocking into warning;
- * dryrun does neither. Fills *ret_decision, whose findings point to the same requirements. More judged than
- * REQUIREMENTS_MAX is unverifiable without findings. */
+/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. An exempt one that would
+ * block warns instead. A missing required one refuses; only when none is missing does an unverifiable one make the
+ * whole unverifiable. FAIL_MODE turns an unverifiable reason into fail_open or last_known_good, which warn. Enforcement
+ * warn turns blocking into warning; dryrun does neither. Fills *ret_decision, whose findings point to the same
+ * requirements. More judged than REQUIREMENTS_MAX is unverifiable without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
 
 /* --- access.c --------------------------------------------------------------------------------------------------- */
@@ -295,7 +309,13 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_LINK_READ, "link_read") /* list a user's links, never a token */                                      \
 	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
 	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
-	X(ACTION_LINK_URL, "link_url") /* contract section 6: self and control-plane, never admin */                   \
+	X(ACTION_LINK_URL, "link_url")         /* contract section 6: self and control-plane, never admin */           \
+	X(ACTION_CHECK, "check")               /* ask the gate, explain */                                             \
+	X(ACTION_OWNER_UNSEEN, "owner_unseen") /* ask for an owner whom the service has not seen yet */                \
+	X(ACTION_BUILD_READ, "build_read")                                                                             \
+	X(ACTION_BUILD_AUTOSTART, "build_autostart") /* start by schedule, under its own enforcement */                \
+	X(ACTION_PREBUILD_CREATE, "prebuild_create")                                                                   \
+	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
 	X(ACTION_DECISION_READ, "decision_read")
 
 #define ENUMERATE(name, word) name,

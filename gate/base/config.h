@@ -88,7 +88,7 @@ struct config {
 	enum log_format log_format;
 	int64_t http_threads;
 	int64_t gate_timeout_ms;
-	enum enforcement enforcement;
+	struct enforcement_setting enforcement;
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 	int64_t refresh_flights;

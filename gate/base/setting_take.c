@@ -270,10 +270,7 @@ static bool setting_take_duration(struct config *config, const struct setting *s
 
 static bool setting_take_enforcement(struct config *config, const struct setting *setting, const char *text)
 {
-	enum enforcement enforcement = enforcement_from_word(text);
-
-	*(enum enforcement *)setting_target(config, setting) = enforcement;
-	return enforcement != ENFORCEMENT_COUNT && enforcement != ENFORCEMENT_INHERIT;
+	return enforcement_setting_read(text, setting_target(config, setting));
 }
 
 static bool setting_take_value(struct config *config, const struct setting *setting, const char *text)

@@ -18,11 +18,11 @@ struct engine {
 	struct http_client *http;
 	const char *access_url; /* every URL handed out starts with it; no trailing slash */
 	int64_t gate_timeout_ms;
-	enum enforcement enforcement;   /* of the deployment */
-	struct flights *flights;        /* refreshes under way; NULL: this engine refreshes nothing */
-	struct inquiries *inquiries;    /* questions to providers under way */
-	struct verdict_cache *verdicts; /* NULL: none is used again */
-	struct breakers *breakers;      /* NULL: every provider is asked always */
+	struct enforcement_setting enforcement; /* of the deployment */
+	struct flights *flights;                /* refreshes under way; NULL: this engine refreshes nothing */
+	struct inquiries *inquiries;            /* questions to providers under way */
+	struct verdict_cache *verdicts;         /* NULL: none is used again */
+	struct breakers *breakers;              /* NULL: every provider is asked always */
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 };

@@ -2,6 +2,7 @@
 /* The one write behind the gate, and workspaces to read. */
 #include "workspaces.h"
 
+#include "decision_bind.h"
 #include "idempotency_row.h"
 
 static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
@@ -14,17 +15,6 @@ static void bind_relied(struct call *call, struct arena *arena, const struct wor
 	}
 	bind_texts(call, arena, insert->relied_count, provider_ids);
 	bind_integers(call, arena, insert->relied_count, generations);
-}
-
-static void bind_decision(struct call *call, const struct decision_row *decision)
-{
-	bind_text(call, decision->id);
-	bind_text(call, decision->request_id);
-	bind_text(call, decision->moment);
-	bind_text(call, decision->initiator_id);
-	bind_text(call, decision->outcome);
-	bind_text(call, decision->findings);
-	bind_integer(call, decision->duration_ms);
 }
 
 /* Why nothing was inserted, in the order of contract section 4. */
@@ -96,7 +86,7 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 	bind_text(&call, insert->warnings);
 	bind_text(&call, insert->build_id);
 	bind_relied(&call, arena, insert);
-	bind_decision(&call, insert->decision);
+	bind_decision(&call, arena, insert->decision);
 	bind_time_ms(&call, insert->created_at_ms);
 	bind_answer(&call, insert->answer);
 	SCOPED(rows_release) struct rows rows = {0};

@@ -44,6 +44,7 @@ static const struct suite *const suites[] = {
 	&finding_suite,
 	&decide_suite,
 	&enforcement_suite,
+	&enforcement_setting_suite,
 	&access_suite,
 	&access_set_suite,
 	&requirements_suite,

@@ -22,7 +22,7 @@ static void defaults_are_the_contracts(void **state)
 	assert_int_equal(config->log_format, isatty(STDERR_FILENO) ? LOG_TEXT : LOG_JSON);
 	assert_int_equal(config->http_threads, 640);
 	assert_int_equal(config->gate_timeout_ms, 10000);
-	assert_int_equal(config->enforcement, ENFORCEMENT_DENY);
+	assert_int_equal(config->enforcement.general, ENFORCEMENT_DENY);
 	assert_int_equal(config->provider_count, 0);
 	config_free(config);
 }
@@ -66,7 +66,7 @@ static void every_setting_is_read(void **state)
 	assert_string_equal(config->state_dir, "/s");
 	assert_string_equal(config->encryption_keys.text, KEY_A "," KEY_B);
 	assert_string_equal(config->bootstrap_admin_token.text, "tok");
-	assert_int_equal(config->enforcement, ENFORCEMENT_DRYRUN);
+	assert_int_equal(config->enforcement.general, ENFORCEMENT_DRYRUN);
 	config_free(config);
 }
 
