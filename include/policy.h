@@ -96,7 +96,7 @@ struct progress {
 
 enum step_kind { STEP_LIST(ENUMERATE) STEP_COUNT };
 
-/* reason is meaningful for STEP_SETTLED only. */
+/* reason is meaningful for STEP_SETTLED only, and in what presume says. */
 struct step {
 	enum step_kind kind;
 	enum reason reason;
@@ -110,6 +110,19 @@ bool confirmation_is_fresh(int64_t confirmed_at_ms, int64_t age_max_ms, int64_t 
  * expires_at_ms on. Every step but STEP_SETTLED changes the progress or the facts, so asking until settled ends. */
 struct step next_step(const struct link_facts *facts, const struct provider_rules *rules,
 	const struct progress *progress, int64_t now_ms);
+
+/* --- presume.c -------------------------------------------------------------------------------------------------- */
+
+/* What stored facts alone support, for whoever may ask no provider: kind is what a real evaluation would do next
+ * (settled, validate or refresh; never reread), reason the verdict that is presumed meanwhile:
+ *   settled   its reason: nobody needs to be asked
+ *   validate  presumed good: valid where the provider ever confirmed this generation, however long ago, else
+ * not_validated refresh   presumed good: not_validated, because the token that will be judged is not there yet So the
+ * presumption is missing or unverifiable only where asking could not change that: no link, a token that no key opens,
+ * one that has expired and cannot be renewed. What stands beside a link and passes by itself (a lease somebody holds, a
+ * cool-down, a breaker) is not looked at. rules.refreshes says whether a real evaluation could refresh, not whether the
+ * caller may. */
+struct step presume(const struct link_facts *facts, const struct provider_rules *rules, int64_t now_ms);
 
 /* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
 
@@ -272,6 +285,50 @@ struct judged {
  * requirements. More judged than REQUIREMENTS_MAX is unverifiable without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
 
+/* --- judge_receipt.c -------------------------------------------------------------------------------------------- */
+
+/* Why a receipt is not good any more; the empty word: it is. The first three are what reading it says, before anything
+ * else is known of it. */
+#define RECEIPT_REASON_LIST(X)                                                                                         \
+	X(RECEIPT_GOOD, "")                                                                                            \
+	X(RECEIPT_MALFORMED, "malformed")                                                                              \
+	X(RECEIPT_UNKNOWN_KEY, "unknown_key")                                                                          \
+	X(RECEIPT_BAD_SIGNATURE, "bad_signature")                                                                      \
+	X(RECEIPT_EXPIRED, "expired")                                                                                  \
+	X(RECEIPT_OWNER_GONE, "owner_gone")                                                                            \
+	X(RECEIPT_OWNER_SUSPENDED, "owner_suspended")                                                                  \
+	X(RECEIPT_VERSION_GONE, "version_gone")                                                                        \
+	X(RECEIPT_VERSION_ARCHIVED, "version_archived")                                                                \
+	X(RECEIPT_LINKS_CHANGED, "links_changed")
+
+#define ENUMERATE(name, word) name,
+enum receipt_reason { RECEIPT_REASON_LIST(ENUMERATE) RECEIPT_REASON_COUNT };
+#undef ENUMERATE
+
+const char *receipt_reason_word(enum receipt_reason reason);
+
+/* One link that the receipt relies on: its generation then, and as it stands; 0: not linked. */
+struct receipt_link {
+	int64_t relied_on;
+	int64_t stands;
+};
+
+struct receipt_facts {
+	enum receipt_reason read; /* what reading it said: good, or one of the first three; then nothing else counts */
+	int64_t expires_at_ms;
+	bool owner_named; /* by id; else nobody knew the owner, who needs not exist */
+	bool owner_found;
+	bool owner_suspended;
+	bool version_named; /* false: the check listed its providers itself */
+	bool version_found;
+	bool version_archived;
+	size_t link_count;
+	const struct receipt_link *links;
+};
+
+/* Whether what a receipt says is still true. It is over from expires_at_ms on. */
+enum receipt_reason judge_receipt(const struct receipt_facts *facts, int64_t now_ms);
+
 /* --- access.c --------------------------------------------------------------------------------------------------- */
 
 #define ROLE_LIST(X)                                                                                                   \
@@ -316,7 +373,9 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_BUILD_AUTOSTART, "build_autostart") /* start by schedule, under its own enforcement */                \
 	X(ACTION_PREBUILD_CREATE, "prebuild_create")                                                                   \
 	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
-	X(ACTION_DECISION_READ, "decision_read")
+	X(ACTION_DECISION_READ, "decision_read")                                                                       \
+	X(ACTION_RECEIPT_VERIFY, "receipt_verify")                                                                     \
+	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

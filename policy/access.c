@@ -46,7 +46,9 @@ static const struct {
 	[ACTION_PREBUILD_CREATE] = {ADMIN | CONTROL_PLANE, ADMIN | CONTROL_PLANE, NOBODY},
 	/* Whoever takes builds is handed tokens, which no administrator may see. */
 	[ACTION_PROVISION] = {PROVISIONER, PROVISIONER, NOBODY},
+	[ACTION_IMPACT_READ] = {ADMIN | TEMPLATE_AUTHOR, ADMIN | TEMPLATE_AUTHOR, NOBODY},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
+	[ACTION_RECEIPT_VERIFY] = {ANY_ROLE, ADMIN | CONTROL_PLANE | PROVISIONER, NOBODY},
 };
 
 bool access_allows(role_set roles, enum action action, bool own)

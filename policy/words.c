@@ -24,6 +24,7 @@ static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
+static const char *const receipt_reason_words[] = {RECEIPT_REASON_LIST(WORD)};
 
 #undef WORD
 #undef REASON_WORD
@@ -119,6 +120,11 @@ const char *role_word(enum role role)
 const char *action_word(enum action action)
 {
 	return word_at(action_words, COUNT_OF(action_words), action);
+}
+
+const char *receipt_reason_word(enum receipt_reason reason)
+{
+	return word_at(receipt_reason_words, COUNT_OF(receipt_reason_words), reason);
 }
 
 enum reason reason_from_word(const char *word)

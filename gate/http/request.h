@@ -21,8 +21,13 @@ struct caller {
 #define ROUTE_PARAMETERS_MAX 4
 
 /* The few headers that handlers read, each with the most bytes its value may have. The server refuses (400) a request
- * that has one of them twice, or longer. */
-#define REQUEST_HEADER_LIST(X) X(REQUEST_HEADER_IDEMPOTENCY_KEY, "Idempotency-Key", IDEMPOTENCY_KEY_BYTES_MAX)
+ * that has one of them twice, or longer: a second owner that a client slips past its proxy must never win. */
+#define REQUEST_HEADER_LIST(X)                                                                                         \
+	X(REQUEST_HEADER_OWNER, "X-Gatehouse-Owner", SUBJECT_HEADER_BYTES_MAX)                                         \
+	X(REQUEST_HEADER_TEMPLATE_VERSION, "X-Gatehouse-Template-Version", SUBJECT_HEADER_BYTES_MAX)                   \
+	X(REQUEST_HEADER_TRANSITION, "X-Gatehouse-Transition", SUBJECT_HEADER_BYTES_MAX)                               \
+	X(REQUEST_HEADER_PARTIAL_BODY, "x-envoy-auth-partial-body", SUBJECT_HEADER_BYTES_MAX)                          \
+	X(REQUEST_HEADER_IDEMPOTENCY_KEY, "Idempotency-Key", IDEMPOTENCY_KEY_BYTES_MAX)
 
 #define ENUMERATE(name, text, bytes_max) name,
 enum request_header { REQUEST_HEADER_LIST(ENUMERATE) REQUEST_HEADER_COUNT };
@@ -33,7 +38,7 @@ struct request {
 	struct arena *arena;
 	const char *id; /* X-Request-Id: the caller's, if it is sane, else a new UUID */
 	const char *method;
-	const char *path;  /* decoded */
+	const char *path;  /* decoded, but for routes that take any rest of a path (route.h): there as sent */
 	const char *query; /* as sent, "" where there is none */
 	const char *parameter_names[ROUTE_PARAMETERS_MAX];
 	const char *parameters[ROUTE_PARAMETERS_MAX];

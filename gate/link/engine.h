@@ -10,6 +10,7 @@
 struct breakers;
 struct flights;
 struct inquiries;
+struct receipt_keys;
 struct verdict_cache;
 
 struct engine {
@@ -25,6 +26,8 @@ struct engine {
 	struct breakers *breakers;              /* NULL: every provider is asked always */
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
+	struct receipt_keys *receipts; /* NULL: there are none */
+	int64_t receipt_lifetime_ms;
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize
