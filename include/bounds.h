@@ -106,6 +106,14 @@
 /* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
 #define REFRESH_ARENA_BYTES_MAX 16777216
 
+/* --- exemptions -------------------------------------------------------------------------------------------------- */
+
+/* A sentence or two and a link to a ticket; it stands in every warning that the exemption causes. */
+#define EXEMPTION_REASON_CHARS_MAX 400
+
+/* Whoever granted it should look again once a year, of 366 days where it has them. */
+#define EXEMPTION_LIFETIME_MAX_S 31622400
+
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 
 #define PAGE_DEFAULT 50

@@ -3,6 +3,7 @@
 #include "route.h"
 
 #include "../api/connect.h"
+#include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
 #include "../api/impact.h"
@@ -20,6 +21,7 @@
 #define VERSIONS "/api/v2/templateversions"
 #define LINKS "/api/v2/external-auth"
 #define GATE "/gate/v1"
+#define EXEMPTIONS "/gate/v1/exemptions"
 #define MEMBERS "/api/v2/organizations/{org}/members"
 
 const struct route ROUTES_API[] = {
@@ -58,6 +60,10 @@ const struct route ROUTES_API[] = {
 		api_link_url_create},
 
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
+	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
+	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
+	{"GET", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_get},
+	{"DELETE", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_delete},
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},

@@ -142,6 +142,32 @@ static void wrong_values_are_refused(void **state)
 	}
 }
 
+static void wrong_pointers_are_refused(void **state)
+{
+	static const struct {
+		const char *variable;
+		const char *complaint;
+	} cases[] = {
+		{"GATEHOUSE_ADMISSION_OWNER=metadata/labels/owner", "GATEHOUSE_ADMISSION_OWNER: admission_owner: "
+								    "\"metadata/labels/owner\" is not lawful; allowed: "
+								    "a "
+								    "JSON pointer (RFC 6901) like "
+								    "/metadata/labels/owner, or one into the request "
+								    "like "
+								    "request:/userInfo/username"},
+		{"GATEHOUSE_ADMISSION_TEMPLATE_VERSION=request:/a~2", "GATEHOUSE_ADMISSION_TEMPLATE_VERSION: "
+								      "admission_template_version: \"request:/a~2\" is "
+								      "not "
+								      "lawful; allowed: a JSON pointer (RFC 6901) like "
+								      "/metadata/labels/owner, or one into the request "
+								      "like request:/userInfo/username"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		refused(NONE, LIST("HOME=/h", cases[i].variable), cases[i].complaint);
+}
+
 static void lawful_edges(void **state)
 {
 	static const struct {
@@ -313,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_flag_beats_a_variable_beats_the_file),
 		cmocka_unit_test(every_setting_is_read),
 		cmocka_unit_test(wrong_values_are_refused),
+		cmocka_unit_test(wrong_pointers_are_refused),
 		cmocka_unit_test(lawful_edges),
 		cmocka_unit_test(durations_are_gos),
 		cmocka_unit_test(settings_that_need_each_other),
