@@ -203,8 +203,8 @@ bool database_read(struct database *database, const char *owner, const char *nam
 {
 	const struct database_options *options = &database->options;
 	const char *const values[] = {NULL, owner, name != NULL ? options->template_id : NULL,
-		name != NULL ? NULL : options->version_id, name};
-	SCOPED(result_release) PGresult *result = run(database, READ, 5, values);
+		name != NULL ? NULL : options->version_id, name, NULL};
+	SCOPED(result_release) PGresult *result = run(database, READ, COUNT_OF(values), values);
 	bool found =
 		PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 16;
 
