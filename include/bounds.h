@@ -48,6 +48,12 @@
 /* The decision log's queue of refusals: at 300 bytes a row under 3 MiB; a full one drops and counts. */
 #define DECISION_QUEUE_MAX 8192
 
+/* Kubernetes asks webhooks for warnings of at most 120 characters; so many bytes never are more. */
+#define REVIEW_WARNING_BYTES_MAX 120
+
+/* Kubernetes gives a webhook 1 to 30 s (timeoutSeconds). */
+#define REVIEW_TIMEOUT_MAX_MS 60000
+
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
 /* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion
@@ -63,6 +69,7 @@
 #define NAME_BYTES_MAX 32          /* users and workspaces: fits a DNS label with room for a suffix */
 #define PROVIDER_ID_BYTES_MAX 64   /* contract section 2 */
 #define TEMPLATE_NAME_BYTES_MAX 64 /* a display name in a list */
+#define INITIATOR_BYTES_MAX 64     /* whom a control plane names: a user name of its own */
 #define EMAIL_BYTES_MAX 254        /* RFC 5321, section 4.5.3.1.3 */
 #define TOKEN_NAME_BYTES_MAX 64    /* shown in a list of keys */
 #define UUID_BYTES 36              /* RFC 9562 text form */
