@@ -228,7 +228,7 @@ bool database_insert(struct database *database, const char *owner_id, const char
 		options->provider_id);
 	const char *const values[] = {workspace_id, owner_id, name, options->version_id, "{}", "[]", build_id,
 		providers, "{1}", decision_id, workspace_id, "api", "create", owner_id, NULL, "owner", "allowed",
-		"allowed", NULL, findings, "0"};
+		"allowed", NULL, findings, "0", NULL, NULL, NULL, NULL, NULL, NULL};
 	SCOPED(result_release) PGresult *result = run(database, INSERT, COUNT_OF(values), values);
 
 	/* The first column is the time of the new row, NULL where the guard let nothing in. */
