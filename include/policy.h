@@ -30,6 +30,7 @@ const char *reason_sentence(enum reason reason);
 /* The value of a word, or *_COUNT where no value has it. Exact match; "" never matches. */
 enum enforcement enforcement_from_word(const char *word);
 enum fail_mode fail_mode_from_word(const char *word);
+enum outcome outcome_from_word(const char *word);
 enum reason reason_from_word(const char *word);
 
 /* --- next_step.c ------------------------------------------------------------------------------------------------ */

@@ -114,6 +114,11 @@ enum reason reason_from_word(const char *word)
 	return (enum reason)word_find(reason_words, REASON_COUNT, word);
 }
 
+enum outcome outcome_from_word(const char *word)
+{
+	return (enum outcome)word_find(outcome_words, OUTCOME_COUNT, word);
+}
+
 enum enforcement enforcement_from_word(const char *word)
 {
 	return (enum enforcement)word_find(enforcement_words, ENFORCEMENT_COUNT, word);

@@ -3,6 +3,7 @@
 #include "route.h"
 
 #include "../api/connect.h"
+#include "../api/decision.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
 #include "../api/link_url.h"
@@ -52,6 +53,9 @@ const struct route ROUTES_API[] = {
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
+
+	{"GET", "/gate/v1/decisions", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_decision_list},
+	{"GET", "/gate/v1/decisions/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_decision_get},
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision log. Decisions that create something are written by the statement that creates it. Refusals go through a
- * bounded queue to a writer thread that inserts them in batches, so that a storm of refusals costs the gate nothing:
- * what does not fit is dropped and counted. Closing the store writes what is queued. */
+/* The decision log's writing side; decision_log.h reads it, retention.h says how long rows stay. Decisions that create
+ * something are written by the statement that creates it. Refusals go through a bounded queue to a writer thread that
+ * inserts them in batches, so that a storm of refusals costs the gate nothing: what does not fit is dropped and
+ * counted. Closing the store writes what is queued. */
 #ifndef STORE_DECISIONS_H
 #define STORE_DECISIONS_H
 
@@ -10,12 +11,18 @@
 struct decision_row {
 	const char *id; /* UUID */
 	const char *request_id;
-	const char *moment; /* "create"; later start, claim, acquire, check */
+	const char *surface; /* who asked: surface word; NULL: the API */
+	const char *moment;  /* moment word */
 	const char *initiator_id;
-	const char *owner_id;
+	const char *on_behalf_of; /* whom a control plane named as initiator; NULL: nobody */
+	const char *owner_id;     /* NULL for an owner nobody has seen yet */
+	const char *owner_name;
 	const char *template_version_id;
-	const char *outcome;  /* outcome_word */
-	const char *findings; /* JSON array: provider, verdict, reason, optional, status, duration_ms */
+	const char *outcome;        /* outcome_word */
+	const char *strict_outcome; /* the same with everything enforced and nobody exempt */
+	size_t reason_count; /* of the findings that are not plainly good, each once, in the order of enum reason */
+	const char *const *reasons; /* reason words; NULL or none: SQL NULL */
+	const char *findings;       /* JSON array, handed out as it is stored; NULL: empty */
 	int64_t duration_ms;
 };
 
