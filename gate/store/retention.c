@@ -84,7 +84,6 @@ static bool find_bound(struct retention *retention, struct store *store, bool *r
 	bind_integer(&call, retention->limits.refusals_max);
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	retention->counts = false;
 	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
@@ -139,6 +138,9 @@ void retention_work(struct retention *retention, struct store *store)
 		retention->under_way = SWEEP_COUNT;
 		return;
 	}
-	if (!more)
-		retention->under_way++;
+	if (more)
+		return;
+	if (retention->under_way == SWEEP_REFUSALS)
+		retention->counts = false;
+	retention->under_way++;
 }
