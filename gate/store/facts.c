@@ -8,6 +8,7 @@
 #define USER_COLUMNS 6
 #define TEMPLATE_COLUMNS 3
 #define VERSION_COLUMNS 6
+#define LINK_COLUMNS 15
 
 static void read_owner(struct row *row, struct arena *arena, struct create_facts *ret_facts)
 {
@@ -26,23 +27,67 @@ static bool read_version(struct row *row, struct arena *arena, struct create_fac
 		return true;
 	}
 	ret_facts->template_name = row_text(row, arena);
-	ret_facts->template_enforcement = enforcement_of_column(row_text(row, arena));
+	/* A setting that a newer service wrote and this one does not know says nothing: then the deployment's holds. */
+	(void)enforcement_setting_read(row_text(row, arena), &ret_facts->template_enforcement);
 	ret_facts->template_deprecated = row_bool(row);
 	return version_read_row(row, arena, &ret_facts->version, problem);
 }
 
-/* Each row repeats all but its own link, or has no link at all. */
-static void read_links(const struct rows *rows, struct arena *arena, const struct vault *vault, int first_column,
-	struct create_facts *ret_facts)
+static void read_exemption(struct row *row, struct arena *arena, struct create_facts *facts)
+{
+	struct exemption *exemption = &facts->exemptions[facts->exemption_count++];
+	*exemption = (struct exemption){.id = row_uuid(row, arena),
+		.owner_id = facts->owner.id,
+		.owner_name = facts->owner.username,
+		.template_id = facts->version.template_id,
+		.template_name = facts->template_name,
+		.provider_id = row_text(row, arena)};
+	exemption->reason = row_text(row, arena);
+	exemption->granted_by_id = row_uuid(row, arena);
+	exemption->granted_by_name = row_text(row, arena);
+	exemption->expires_at_ms = row_time_ms(row);
+	exemption->created_at_ms = row_time_ms(row);
+}
+
+/* Each row repeats all but its own link or exemption, or has neither. */
+static void read_links_and_exemptions(const struct rows *rows, struct arena *arena, const struct vault *vault,
+	int first_column, struct create_facts *ret_facts)
 {
 	size_t count = rows_count(rows);
 	ret_facts->links = arena_alloc(arena, count * sizeof(*ret_facts->links));
+	ret_facts->exemptions = arena_alloc(arena, count * sizeof(*ret_facts->exemptions));
 	for (size_t i = 0; i < count; i++) {
 		struct row row = row_at(rows, i);
 		row_skip(&row, first_column);
-		if (!row_is_null(&row))
+		if (!row_is_null(&row)) {
 			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
+			continue;
+		}
+		row_skip(&row, LINK_COLUMNS);
+		if (!row_is_null(&row))
+			read_exemption(&row, arena, ret_facts);
 	}
+}
+
+static void bind_named(struct call *call, struct arena *arena, const struct requirements *named)
+{
+	const char *provider_ids[REQUIREMENTS_MAX];
+	if (named == NULL) {
+		bind_null(call);
+		return;
+	}
+	for (size_t i = 0; i < named->count; i++)
+		provider_ids[i] = named->list[i].provider_id;
+	bind_texts(call, arena, named->count, provider_ids);
+}
+
+/* Named providers stand for a version: nothing is stored of it but what was named. */
+static void adopt_named(const struct requirements *named, struct create_facts *ret_facts)
+{
+	if (named == NULL)
+		return;
+	ret_facts->version_found = true;
+	ret_facts->version.requirements = *named;
 }
 
 bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
@@ -55,6 +100,7 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 	bind_text(&call, question->template_id);
 	bind_text(&call, question->version_id);
 	bind_text(&call, question->workspace_name);
+	bind_named(&call, arena, question->named);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
@@ -62,7 +108,8 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 	read_owner(&row, arena, ret_facts);
 	if (!read_version(&row, arena, ret_facts, problem))
 		return false;
+	adopt_named(question->named, ret_facts);
 	ret_facts->name_taken = row_bool(&row);
-	read_links(&rows, arena, store_vault(store), row.column, ret_facts);
+	read_links_and_exemptions(&rows, arena, store_vault(store), row.column, ret_facts);
 	return true;
 }

@@ -2,7 +2,7 @@
 /* The one write behind the gate, and workspaces to read. */
 #include "workspaces.h"
 
-#include "call.h"
+#include "decision_bind.h"
 
 static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
 {
@@ -14,17 +14,6 @@ static void bind_relied(struct call *call, struct arena *arena, const struct wor
 	}
 	bind_texts(call, arena, insert->relied_count, provider_ids);
 	bind_integers(call, arena, insert->relied_count, generations);
-}
-
-static void bind_decision(struct call *call, const struct decision_row *decision)
-{
-	bind_text(call, decision->id);
-	bind_text(call, decision->request_id);
-	bind_text(call, decision->moment);
-	bind_text(call, decision->initiator_id);
-	bind_text(call, decision->outcome);
-	bind_text(call, decision->findings);
-	bind_integer(call, decision->duration_ms);
 }
 
 /* Why nothing was inserted, in the order of contract section 4. */
@@ -100,7 +89,7 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 	bind_text(&call, insert->warnings);
 	bind_text(&call, build_id);
 	bind_relied(&call, arena, insert);
-	bind_decision(&call, insert->decision);
+	bind_decision(&call, arena, insert->decision);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
