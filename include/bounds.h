@@ -56,6 +56,7 @@
 #define NAME_BYTES_MAX 32          /* users and workspaces: fits a DNS label with room for a suffix */
 #define PROVIDER_ID_BYTES_MAX 64   /* contract section 2 */
 #define TEMPLATE_NAME_BYTES_MAX 64 /* a display name in a list */
+#define INITIATOR_BYTES_MAX 64     /* whom a control plane names: a user name of its own */
 #define EMAIL_BYTES_MAX 254        /* RFC 5321, section 4.5.3.1.3 */
 #define TOKEN_NAME_BYTES_MAX 64    /* shown in a list of keys */
 #define UUID_BYTES 36              /* RFC 9562 text form */

@@ -14,6 +14,7 @@
 #include "../api/token.h"
 #include "../api/user.h"
 #include "../api/workspace.h"
+#include "../hook/check.h"
 #include "../hook/receipts.h"
 #include "must_check.h"
 
@@ -60,6 +61,7 @@ const struct route ROUTES_API[] = {
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
+	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
 	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
 	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
