@@ -16,6 +16,7 @@ struct evaluation_question {
 	enum moment moment;
 	bool admits_unseen_owner; /* an owner nobody has seen is one without links */
 	bool without_effects;     /* a dry run */
+	bool without_asking;      /* explain: no provider is asked, either */
 	bool ask_optional;
 	int64_t timeout_ms;
 };
