@@ -39,7 +39,10 @@ struct store *fixture_open(const struct fixture *fixture, size_t connections, bo
 {
 	struct problem problem = {0};
 	struct store *store = NULL;
-	struct store_options options = {fixture->url, prepare, connections, fixture->vault};
+	struct store_options options = {.connection_url = fixture->url,
+		.prepare = prepare,
+		.connections = connections,
+		.vault = fixture->vault};
 	assert_done(store_open(&options, &store, &problem), problem);
 	return store;
 }
