@@ -39,8 +39,11 @@ test("an allowed check is true, with a receipt", async () => {
 test("the result is what a check says, whatever it says", async () => {
   const sick = await world.createUser();
   await world.link(sick, "down");
+  const exempt = await world.createUser();
+  const until = new Date(Date.now() + 3600000).toISOString();
+  await world.expect(201, "POST", "/gate/v1/exemptions", { owner: exempt.id, template: needsOne.id, provider: "one", reason: "account is being moved", until });
   for (const given of [
-    input(linked, needsOne), input(owner, needsOne), input(owner, needsOne, { transition: "start" }),
+    input(linked, needsOne), input(exempt, needsOne), input(owner, needsOne), input(owner, needsOne, { transition: "start" }),
     input(owner, needsOne, { transition: "stop" }), input(owner, needsOne, { dry_run: true }),
     input(sick, await world.createTemplate(["down"])), input(owner, await world.createTemplate(["warns"])),
     { owner: owner.username, external_auth: ["one", { id: "down", optional: true }] },
