@@ -225,6 +225,7 @@ bool check_ask(const struct request *request, const struct check_question *quest
 		.without_effects = question->dry_run,
 		.without_asking = question->without_asking,
 		.ask_optional = question->without_asking,
+		.is_queued = !leaves_no_trace(question),
 		.timeout_ms = budget_ms(engine, question)};
 
 	if (!evaluation_read(engine, &asked, &about, request->arena, ret_answer->evaluation, problem) ||
@@ -233,7 +234,8 @@ bool check_ask(const struct request *request, const struct check_question *quest
 	fill_answer(request, question, asked.moment, ret_answer);
 	if (leaves_no_trace(question))
 		return true;
-	decision_enqueue(request->service->store, &ret_answer->evaluation->decision);
+	if (ret_answer->evaluation->decision.id != NULL)
+		decision_enqueue(request->service->store, &ret_answer->evaluation->decision);
 	if (ret_answer->allowed)
 		sign_receipt(request, ret_answer);
 	return true;

@@ -114,18 +114,21 @@ static void copy_row(struct batch *batch, const struct decision_row *row)
 	};
 }
 
-/* So many rows a second in the long run, and a full queue's worth at once (the generic cell rate algorithm): a storm
- * must neither fill the disk nor take the database's time from those who create. */
-static bool is_within_rate(struct decision_queue *queue, int64_t now_us)
+/* So many rows a second in the long run, and a full queue's worth at once (the generic cell rate algorithm): a storm must
+ * neither fill the disk nor take the database's time from those who create. */
+static int64_t rate_interval_us(const struct decision_queue *queue)
 {
-	if (queue->rate_max == 0)
-		return true;
-	int64_t interval_us = MICROSECONDS / queue->rate_max;
-	int64_t due_us = queue->due_us > now_us ? queue->due_us : now_us;
-	if (due_us - now_us > (DECISION_QUEUE_MAX - 1) * interval_us)
-		return false;
-	queue->due_us = due_us + interval_us;
-	return true;
+	return queue->rate_max == 0 ? 0 : MICROSECONDS / queue->rate_max;
+}
+
+static bool is_beyond_rate(const struct decision_queue *queue, int64_t now_us)
+{
+	return queue->due_us - now_us > (DECISION_QUEUE_MAX - 1) * rate_interval_us(queue);
+}
+
+static void spend_rate(struct decision_queue *queue, int64_t now_us)
+{
+	queue->due_us = (queue->due_us > now_us ? queue->due_us : now_us) + rate_interval_us(queue);
 }
 
 static bool has_room(const struct decision_queue *queue, const struct decision_row *row)
@@ -143,25 +146,44 @@ static bool is_time_to_tell(struct decision_queue *queue, int64_t now_us)
 	return true;
 }
 
+static void drop(struct decision_queue *queue, bool tell)
+{
+	count_dropped(1);
+	if (tell)
+		log_event(LOG_WARN, "decisions come faster than they are logged: some are only counted",
+			log_number("rate_max", queue->rate_max));
+}
+
+bool decision_is_taken(struct store *store)
+{
+	static const struct decision_row any;
+	struct decision_queue *queue = store_decisions(store);
+	int64_t now_us = clock_monotonic_us();
+	pthread_mutex_lock(&queue->lock);
+	bool taken = has_room(queue, &any) && !is_beyond_rate(queue, now_us);
+	bool tell = !taken && is_time_to_tell(queue, now_us);
+	pthread_mutex_unlock(&queue->lock);
+	if (!taken)
+		drop(queue, tell);
+	return taken;
+}
+
 void decision_enqueue(struct store *store, const struct decision_row *row)
 {
 	struct decision_queue *queue = store_decisions(store);
 	int64_t now_us = clock_monotonic_us();
 	pthread_mutex_lock(&queue->lock);
-	struct batch *batch = queue->filling;
-	bool fits = has_room(queue, row) && is_within_rate(queue, now_us);
+	bool fits = has_room(queue, row) && !is_beyond_rate(queue, now_us);
 	bool tell = !fits && is_time_to_tell(queue, now_us);
-	if (fits)
-		copy_row(batch, row);
-	if (fits && batch->count == 1)
+	if (fits) {
+		copy_row(queue->filling, row);
+		spend_rate(queue, now_us);
+	}
+	if (fits && queue->filling->count == 1)
 		pthread_cond_signal(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
-	if (fits)
-		return;
-	count_dropped(1);
-	if (tell)
-		log_event(LOG_WARN, "decisions come faster than they are logged: some are only counted",
-			log_number("rate_max", queue->rate_max));
+	if (!fits)
+		drop(queue, tell);
 }
 
 /* --- the writer's side ------------------------------------------------------------------------------------------- */
