@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../http/idempotency.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
@@ -22,6 +23,7 @@ struct create_input {
 	struct create_question question;
 	const char *parameters; /* JSON object text */
 	enum claim claim;
+	struct idempotency *once;
 };
 
 static bool read_claim(const char *word, enum claim *ret_claim, struct problem *problem)
@@ -148,11 +150,35 @@ static struct json *show_workspace(const struct workspace *workspace, struct are
 	return root;
 }
 
+static void answer_created(const struct workspace *workspace, struct reply *reply)
+{
+	reply_add_header(reply, "Location", arena_printf(reply->arena, "/api/v2/workspaces/%s", workspace->id));
+	reply_json(reply, 201, show_workspace(workspace, reply->arena));
+}
+
+/* What a key is to stand for is written with the workspace, so it is made before: with the time that is then stored. */
+static const struct idempotency_answer *answer_ahead(
+	const struct request *request, struct idempotency *once, const struct workspace_insert *insert)
+{
+	const struct workspace workspace = workspace_of_insert(insert);
+	struct reply reply = {.arena = request->arena};
+
+	if (!once->held)
+		return NULL;
+	answer_created(&workspace, &reply);
+	return idempotency_answer(once, &reply);
+}
+
 static bool insert(const struct request *request, const struct create_input *input, const struct evaluation *evaluation,
 	struct reply *reply, enum insert_end *ret_end, struct problem *problem)
 {
 	struct relied_link relied[REQUIREMENTS_MAX];
-	const struct workspace_insert insert = {.facts = &evaluation->facts,
+	char id[UUID_TEXT_SIZE];
+	char build_id[UUID_TEXT_SIZE];
+	struct workspace_insert insert = {.id = id,
+		.build_id = build_id,
+		.created_at_ms = idempotency_now_ms(input->once),
+		.facts = &evaluation->facts,
 		.initiator_id = request->caller.user_id,
 		.name = input->question.workspace_name,
 		.parameters = input->parameters,
@@ -162,14 +188,18 @@ static bool insert(const struct request *request, const struct create_input *inp
 		.decision = &evaluation->decision};
 	struct workspace workspace;
 
+	uuid_new(id);
+	uuid_new(build_id);
+	insert.answer = answer_ahead(request, input->once, &insert);
 	if (!workspace_insert(request->service->store, request->arena, &insert, ret_end, &workspace, problem))
 		return false;
+	if (*ret_end == INSERT_KEY_LOST)
+		return idempotency_lost(problem);
 	if (*ret_end != INSERT_DONE)
 		return true;
 	reply->decision_id = workspace.decision_id;
 	reply->outcome = evaluation->decision.outcome;
-	reply_add_header(reply, "Location", arena_printf(request->arena, "/api/v2/workspaces/%s", workspace.id));
-	reply_json(reply, 201, show_workspace(&workspace, request->arena));
+	answer_created(&workspace, reply);
 	return true;
 }
 
@@ -204,19 +234,13 @@ static bool try_create(const struct request *request, const struct create_input 
 	return true;
 }
 
-bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+static bool create(
+	const struct request *request, const struct create_input *input, struct reply *reply, struct problem *problem)
 {
-	struct create_input input;
-
-	if (!check_organization(request, problem) || !read_input(request, &input, problem))
-		return false;
-	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
-		    &input.question.owner, problem))
-		return false;
 	for (int run = 0; run < GATE_RUNS_MAX; run++) {
 		bool again = false;
 
-		if (!try_create(request, &input, reply, &again, problem))
+		if (!try_create(request, input, reply, &again, problem))
 			return false;
 		if (!again)
 			return true;
@@ -224,6 +248,22 @@ bool api_workspace_create(const struct request *request, struct reply *reply, st
 	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The owner's links changed while they were judged.");
 	problem->retry_after_s = 1;
 	return problem_detail(problem, "Nothing was created; try again.");
+}
+
+bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct create_input input;
+	struct idempotency once;
+
+	if (!check_organization(request, problem) || !read_input(request, &input, problem))
+		return false;
+	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
+		    &input.question.owner, problem))
+		return false;
+	if (!idempotency_begin(request, &once, reply, problem))
+		return false;
+	input.once = &once;
+	return once.replayed || idempotency_end(&once, create(request, &input, reply, problem), reply);
 }
 
 bool api_workspace_list(const struct request *request, struct reply *reply, struct problem *problem)

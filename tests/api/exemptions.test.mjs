@@ -360,3 +360,23 @@ test("the preflight shows it beside the state as it is, and only to whom it belo
   await expire(exemption);
   for (const state of (await world.preflight(owner, template)).body) assert.equal(state.exemption, undefined);
 });
+
+test("check and explain see it as the create does, and a receipt does not outlive it", async () => {
+  const [owner, template] = await subject();
+  const exemption = await grant(owner, template, { until: ahead(60000) });
+  for (const path of ["/gate/v1/check", "/gate/v1/explain"]) {
+    const ask = () => world.api("POST", path, {
+      token: owner.token, body: { owner: "me", template_version_id: template.active_version_id },
+    });
+    const { status, body, text } = await ask();
+    assert.equal(status, 200, text);
+    assert.equal(body.allowed, true, text);
+    assert.deepEqual(body.warnings.map(({ exemption: note }) => note), [noteOf(exemption)]);
+    assert.deepEqual(body.external_auth.map(({ reason, exemption: note }) => ({ reason, note })), [{ reason: "not_linked", note: noteOf(exemption) }]);
+    if (body.receipt) assert.ok(Date.parse(body.receipt_expires_at) <= Date.parse(exemption.until), text);
+  }
+  const { body } = await world.api("POST", "/gate/v1/check", {
+    token: owner.token, body: { owner: "me", external_auth: ["one"] },
+  });
+  assert.equal(body.allowed, false, "providers that are named without a template have nobody exempt");
+});
