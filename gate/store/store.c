@@ -31,7 +31,8 @@ bool store_open(const struct store_options *options, struct store **ret_store, s
 		return problem_set(problem, PROBLEM_INTERNAL, "There is no memory for the connection pool.");
 	store->vault = options->vault;
 	store->pool = pool_new(options->connection_url, options->prepare, options->connections);
-	store->decisions = store->pool == NULL ? NULL : decision_queue_new(store, options->retention);
+	store->decisions =
+		store->pool == NULL ? NULL : decision_queue_new(store, options->retention, options->decision_rate_max);
 	if (store->decisions == NULL) {
 		store_close(store);
 		return problem_set(problem, PROBLEM_INTERNAL, "The connection pool's threads cannot be started.");
