@@ -75,6 +75,7 @@ for (const [body, fields] of [
   [{ owner: ["me"], external_auth: [] }, ["owner"]],
   [{ owner: "x".repeat(37), external_auth: [] }, ["owner"]],
   [{ owner: "me", external_auth: [], initiator: "x".repeat(65) }, ["initiator"]],
+  [{ owner: "me", external_auth: [], initiator: "ü".repeat(33) }, ["initiator"]],
   [{ owner: "me", external_auth: [], initiator: 5 }, ["initiator"]],
   [{ owner: "me", external_auth: [], transition: "restart" }, ["transition"]],
   [{ owner: "me", external_auth: [], transition: "" }, ["transition"]],
@@ -392,8 +393,13 @@ test("stop and delete pass with everything broken, nobody is asked, and it is lo
           const { allowed, receipt, external_auth, warnings, decision_id } = answer.body;
           assert.deepEqual([allowed, receipt, external_auth, warnings, answer.body.transition], [true, null, [], [], transition]);
           const row = await logged(decision_id);
-          assert.deepEqual([row.outcome, row.initiator_id], ["allowed", controlPlane.id]);
+          assert.deepEqual([row.outcome, row.moment, row.initiator_id], ["allowed", transition, controlPlane.id]);
         }
+  const { decision_id } = await check({ owner: owner.username, external_auth: [], transition: "stop" });
+  await logged(decision_id);
+  assert.equal((await world.expect(200, "GET", `/gate/v1/decisions/${decision_id}`)).moment, "stop");
+  const { decisions } = await world.expect(200, "GET", `/gate/v1/decisions?owner=${owner.username}`);
+  assert.ok(decisions.some(({ id }) => id === decision_id), "it is found by the owner's name");
 });
 
 // ------------------------------------------------------------------------------------------------------------ receipts
