@@ -51,13 +51,14 @@ const archive = (template) => world.expect(200, "POST", `/api/v2/templateversion
 
 // needs: the version's list. given: what happens to the owner first. found: provider → reason, of all that are asked for.
 // missing: the blocking ones that the answer names. warnings: [provider, reason]. strict: the outcome were all enforced.
-// settled: nobody has to be asked, so that explain agrees. Default: all good, at a create and at a start.
+// settled: nobody has to be asked, so that explain agrees. dry: what a dry run finds where that differs: it presumes that a
+// refresh works. Default: all good, at a create and at a start.
 const SCENARIOS = [
   { name: "nothing needed", needs: [], found: {}, settled: true },
   { name: "valid", needs: ["good"], given: [link("good")], found: { good: "valid" } },
   { name: "not_validated", needs: ["blind"], given: [link("blind")], found: { blind: "not_validated" }, settled: true },
   { name: "rate_limited", needs: ["limited"], given: [link("limited")], found: { limited: "rate_limited" } },
-  { name: "valid after a refresh", needs: ["renews"], given: [expired("renews")], found: { renews: "valid" } },
+  { name: "valid after a refresh", needs: ["renews"], given: [expired("renews")], found: { renews: "valid" }, dry: { renews: "not_validated" } },
   { name: "last_known_good", needs: ["lkg"], given: [link("lkg"), change("lkg", "last_valid_at = now()")], found: { lkg: "last_known_good" }, warnings: [["lkg", "last_known_good"]] },
   { name: "a known good that is too old", needs: ["lkg"], given: [link("lkg"), change("lkg", "last_valid_at = now() - interval '61 minutes'")], found: { lkg: "provider_unavailable" }, outcome: "unverifiable", missing: ["lkg"] },
   { name: "fail_open", needs: ["open"], given: [link("open")], found: { open: "fail_open" }, warnings: [["open", "fail_open"]] },
@@ -65,16 +66,16 @@ const SCENARIOS = [
   { name: "not_linked", needs: ["good"], found: { good: "not_linked" }, outcome: "refused", missing: ["good"], settled: true },
   { name: "expired", needs: ["good"], given: [link("good", { expires_at: EXPIRED })], found: { good: "expired" }, outcome: "refused", missing: ["good"], settled: true },
   { name: "expired with NO_REFRESH", needs: ["never"], given: [expired("never")], found: { never: "expired" }, outcome: "refused", missing: ["never"], settled: true },
-  { name: "refresh_rejected", needs: ["rejects"], given: [expired("rejects")], found: { rejects: "refresh_rejected" }, outcome: "refused", missing: ["rejects"] },
+  { name: "refresh_rejected", needs: ["rejects"], given: [expired("rejects")], found: { rejects: "refresh_rejected" }, outcome: "refused", missing: ["rejects"], dry: { rejects: "not_validated" } },
   { name: "refresh_rejected, remembered", needs: ["good"], given: [expired("good"), change("good", "remembered_reason = 'refresh_rejected'")], found: { good: "refresh_rejected" }, outcome: "refused", missing: ["good"], settled: true },
-  { name: "rotation_lost", needs: ["rejects"], given: [expired("rejects"), change("rejects", "unresolved = 1")], found: { rejects: "rotation_lost" }, outcome: "refused", missing: ["rejects"] },
+  { name: "rotation_lost", needs: ["rejects"], given: [expired("rejects"), change("rejects", "unresolved = 1")], found: { rejects: "rotation_lost" }, outcome: "refused", missing: ["rejects"], dry: { rejects: "not_validated" } },
   { name: "token_revoked", needs: ["good"], given: [foreign("good")], found: { good: "token_revoked" }, outcome: "refused", missing: ["good"] },
   { name: "token_revoked by a 403", needs: ["forbids"], given: [link("forbids")], found: { forbids: "token_revoked" }, outcome: "refused", missing: ["forbids"] },
-  { name: "refresh_in_progress", needs: ["held"], given: [expired("held"), change("held", "lease_id = gen_random_uuid(), lease_until = now() + interval '1 hour', unresolved = 1")], found: { held: "refresh_in_progress" }, outcome: "unverifiable", missing: ["held"] },
+  { name: "refresh_in_progress", needs: ["held"], given: [expired("held"), change("held", "lease_id = gen_random_uuid(), lease_until = now() + interval '1 hour', unresolved = 1")], found: { held: "refresh_in_progress" }, outcome: "unverifiable", missing: ["held"], dry: { held: "not_validated" } },
   { name: "provider_unavailable", needs: ["down"], given: [link("down")], found: { down: "provider_unavailable" }, outcome: "unverifiable", missing: ["down"] },
-  { name: "provider_unavailable at a refresh", needs: ["away"], given: [expired("away")], found: { away: "provider_unavailable" }, outcome: "unverifiable", missing: ["away"] },
+  { name: "provider_unavailable at a refresh", needs: ["away"], given: [expired("away")], found: { away: "provider_unavailable" }, outcome: "unverifiable", missing: ["away"], dry: { away: "not_validated" } },
   { name: "provider_unavailable as the budget ends", needs: ["hole"], given: [link("hole")], found: { hole: "provider_unavailable" }, outcome: "unverifiable", missing: ["hole"] },
-  { name: "provider_misconfigured", needs: ["secret"], given: [expired("secret")], found: { secret: "provider_misconfigured" }, outcome: "unverifiable", missing: ["secret"] },
+  { name: "provider_misconfigured", needs: ["secret"], given: [expired("secret")], found: { secret: "provider_misconfigured" }, outcome: "unverifiable", missing: ["secret"], dry: { secret: "not_validated" } },
   { name: "decryption_failed", needs: ["good"], given: [link("good"), unreadable("good")], found: { good: "decryption_failed" }, outcome: "unverifiable", missing: ["good"], settled: true },
   { name: "two missing, in the version's order", needs: ["two", "good"], found: { two: "not_linked", good: "not_linked" }, outcome: "refused", missing: ["two", "good"], settled: true },
   { name: "missing outweighs unverifiable", needs: ["down", "good", "two"], given: [link("down"), link("two")], found: { down: "provider_unavailable", good: "not_linked", two: "valid" }, outcome: "refused", missing: ["good"] },
@@ -128,16 +129,16 @@ function readDecision(body) {
 
 const readMade = (answer) => (answer.status === 201
   ? { outcome: "allowed", warnings: pairs(answer.body.warnings), decisionId: answer.body.decision_id } : readError(answer));
-const question = ({ owner, version, moment }) => ({ owner: owner.username, template_version_id: version, transition: moment });
+const question = ({ owner, version, moment, dry_run }) => ({ owner: owner.username, template_version_id: version, transition: moment, dry_run });
 const hooked = ["create", "start", "autostart", "claim"];
 
-async function admissionReview({ owner, version, moment }) {
+async function admissionReview({ owner, version, moment, dry_run }) {
   const annotations = { "gatehouse.dev/owner": owner.username, "gatehouse.dev/template-version": version };
   const kind = { group: "", version: "v1", kind: "Pod" };
   const answer = await post("/gate/v1/admission-review", {
     apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview",
     request: {
-      uid: randomUUID(), kind, resource: { group: "", version: "v1", resource: "pods" }, operation: moment === "create" ? "CREATE" : "UPDATE",
+      uid: randomUUID(), kind, resource: { group: "", version: "v1", resource: "pods" }, operation: moment === "create" ? "CREATE" : "UPDATE", dryRun: dry_run,
       userInfo: { username: "system:serviceaccount:x:y" }, object: { apiVersion: "v1", kind: "Pod", metadata: { name: "dev", annotations } },
     },
   });
@@ -179,15 +180,15 @@ const create = async ({ owner, version }) =>
   readMade(await post(`/api/v2/users/${owner.username}/workspaces`, { name: "dev", template_version_id: version }));
 
 // moments: those it can ask about. surface: as the decision log names it. knowsUnseen: it is asked by control planes
-// about owners that this service has yet to see.
+// about owners that this service has yet to see. dry: it can be asked for a dry run.
 const SURFACES = {
   create: { ask: create, moments: ["create"], surface: "api" },
-  check: { ask: check(""), moments: hooked, surface: "check", knowsUnseen: true },
-  "check?enforce=true": { ask: check("?enforce=true"), moments: hooked, surface: "check", knowsUnseen: true },
+  check: { ask: check(""), moments: hooked, surface: "check", knowsUnseen: true, dry: true },
+  "check?enforce=true": { ask: check("?enforce=true"), moments: hooked, surface: "check", knowsUnseen: true, dry: true },
   explain: { ask: async (asked) => read(await post("/gate/v1/explain", question(asked))), moments: hooked, presumes: true, knowsUnseen: true },
-  "admission-review": { ask: admissionReview, moments: ["create", "start"], surface: "admission_review", knowsUnseen: true },
+  "admission-review": { ask: admissionReview, moments: ["create", "start"], surface: "admission_review", knowsUnseen: true, dry: true },
   "ext-authz": { ask: extAuthz, moments: hooked, surface: "ext_authz", knowsUnseen: true },
-  "OPA data": { ask: opa, moments: hooked, surface: "opa", knowsUnseen: true },
+  "OPA data": { ask: opa, moments: hooked, surface: "opa", knowsUnseen: true, dry: true },
 };
 
 // ----------------------------------------------------------------------------------------------------------- the matrix
@@ -197,8 +198,10 @@ function fits(surface, scenario, moment) {
   return !surface.presumes || scenario.settled || scenario.problem;
 }
 
-async function assertLogged(told, expected, { surface, owner, moment, version }) {
+const dryDecisions = [];
+async function assertLogged(told, expected, { surface, owner, moment, version, dry_run }) {
   if (surface.presumes) return assert.equal(told.decisionId, null);
+  if (dry_run) return dryDecisions.push(told.decisionId);
   const row = await eventually("the decision is logged", async () =>
     (await world.sql("SELECT * FROM decisions WHERE id = $1", [told.decisionId]))[0]);
   const { outcome, strict_outcome, owner_id, owner_name, template_version_id } = row;
@@ -226,19 +229,24 @@ function assertTold(told, scenario, expected) {
     assert.deepEqual(told.warnings, typeof told.warnings === "number" ? expected.warnings.length : expected.warnings);
 }
 
-async function askOne(name, scenario, template, moment) {
+// What a scenario comes to; a dry run presumes that a refresh works, and then nothing is in the way.
+function expectationOf({ outcome = "allowed", missing = [], warnings = [], strict = outcome, found, dry }, dry_run) {
+  if (dry_run && dry) return { outcome: "allowed", missing: [], warnings: [], found: dry };
+  return { outcome, missing, warnings, strict, found };
+}
+
+async function askOne(name, scenario, template, moment, dry_run) {
   const surface = SURFACES[name];
   const owner = scenario.unseen ? { username: world.name("unseen") } : await world.createUser({ withToken: false });
   for (const step of scenario.given ?? []) await step({ owner, template });
-  const { outcome = "allowed", missing = [], warnings = [], strict = outcome, found } = scenario;
-  const expected = { outcome, missing, warnings, strict, found };
-  const asked = { surface, owner, moment, version: scenario.version ?? template.active_version_id };
+  const expected = expectationOf(scenario, dry_run);
+  const asked = { surface, owner, moment, dry_run, version: scenario.version ?? template.active_version_id };
   try {
     const told = await surface.ask(asked);
     assertTold(told, scenario, expected);
     if (!scenario.problem) await assertLogged(told, expected, asked);
   } catch (error) {
-    error.message = `${name} at a ${moment}: ${error.message}`;
+    error.message = `${name} at a ${moment}${dry_run ? ", dry" : ""}: ${error.message}`;
     throw error;
   }
 }
@@ -251,7 +259,9 @@ for (const scenario of SCENARIOS)
     const asked = moments.flatMap((moment) =>
       Object.keys(SURFACES).filter((name) => fits(SURFACES[name], scenario, moment)).map((name) => [name, moment]));
     assert.ok(asked.length > 1, "a scenario of one surface compares nothing");
-    await Promise.all(asked.map(([name, moment]) => askOne(name, scenario, template, moment)));
+    await Promise.all(asked.map(([name, moment]) => askOne(name, scenario, template, moment, false)));
+    const dry = asked.filter(([name]) => SURFACES[name].dry);
+    await Promise.all(dry.map(([name, moment]) => askOne(name, scenario, template, moment, true)));
   });
 
 test("every reason of the contract has its scenario", () => {
@@ -259,6 +269,11 @@ test("every reason of the contract has its scenario", () => {
     "token_revoked", "refresh_in_progress", "provider_unavailable", "provider_misconfigured", "decryption_failed"];
   const seen = new Set(SCENARIOS.flatMap(({ found = {} }) => Object.values(found)));
   assert.deepEqual(reasons.filter((reason) => !seen.has(reason)), []);
+});
+
+test("no dry run is in the decision log", async () => {
+  assert.ok(dryDecisions.length > 100, String(dryDecisions.length));
+  assert.deepEqual(await world.sql("SELECT id, surface FROM decisions WHERE id = ANY ($1)", [dryDecisions]), []);
 });
 
 test("whoever only asked has made no workspace and no user", async () => {
