@@ -11,5 +11,5 @@ FROM (SELECT) AS question
 LEFT JOIN users u ON u.id = coalesce($1, (SELECT n.id FROM users n WHERE n.username = $2)) AND NOT u.is_system
 LEFT JOIN template_versions v ON v.id = coalesce($4, (SELECT a.active_version_id FROM templates a WHERE a.id = $3))
 LEFT JOIN templates t ON t.id = v.template_id
-LEFT JOIN workspaces w ON w.owner_id = u.id AND w.name = $5
+LEFT JOIN workspaces w ON w.owner_id = u.id AND w.name = $5 AND w.deleted_at IS NULL
 LEFT JOIN links l ON l.owner_id = u.id AND l.provider_id = ANY (v.provider_ids) AND l.access_token IS NOT NULL

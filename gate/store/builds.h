@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds: starts behind the gate, stops and deletions that nothing blocks, and how one stands. Whoever adds a build
+ * changes its workspace's row, so that of two at once each gets a number of its own and the second sees a deletion of
+ * the first. Every statement may be run again where its answer was lost: the ids are made before. */
+#ifndef STORE_BUILDS_H
+#define STORE_BUILDS_H
+
+#include "decision_bind.h"
+
+/* A build with all that is told of it. `build` is what a workspace shows of its latest one. */
+struct build_record {
+	struct build build;
+	const char *workspace_id;
+	const char *owner_id; /* of the workspace, now */
+	const char *owner_name;
+	const char *moment;       /* "": never gated */
+	const char *initiator_id; /* NULL: unknown */
+	const char *decision_id;  /* NULL: never gated */
+	const char *warnings;     /* JSON array text */
+	const char *error;        /* JSON object text, or NULL */
+	int64_t attempt;          /* how often it was handed out */
+	const char *provisioner_id;
+	int64_t started_at_ms; /* 0: not handed out yet */
+	int64_t completed_at_ms;
+};
+
+MUST_CHECK bool build_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
+	struct build_record *ret_record, struct problem *problem);
+
+/* A start that the gate let pass. */
+struct build_start {
+	const struct workspace *workspace; /* as it was judged: owner and version */
+	const char *reason;
+	const char *moment;
+	const char *initiator_id;
+	const char *warnings; /* JSON array text */
+	struct relied relied;
+	const struct decision_row *decision;
+};
+
+enum build_end {
+	BUILD_DONE,
+	BUILD_MOVED, /* links, owner or workspace are not what was judged: judge again */
+	BUILD_DELETING,
+	BUILD_WORKSPACE_GONE
+};
+
+/* One statement: build and decision, only if every link relied on still has its generation, the owner is active, and
+ * the workspace is theirs, not deleted and not about to be. Whatever the end, when it is not BUILD_DONE no row was
+ * written. */
+MUST_CHECK bool build_insert_start(struct store *store, struct arena *arena, const struct build_start *start,
+	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
+
+/* A stop or a deletion. */
+struct build_free {
+	const struct workspace *workspace;
+	const char *transition;
+	const char *reason;
+	const char *initiator_id;
+};
+
+/* BUILD_DONE, or BUILD_WORKSPACE_GONE. */
+MUST_CHECK bool build_insert_free(struct store *store, struct arena *arena, const struct build_free *free,
+	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workspaces that are built ahead for the user `prebuilds`, and how one of them becomes somebody's. */
+#ifndef STORE_PREBUILDS_H
+#define STORE_PREBUILDS_H
+
+#include "builds.h"
+
+struct prebuilds_insert {
+	const struct template_version *version;
+	const char *initiator_id;
+	size_t count; /* at most PREBUILDS_MAX */
+};
+
+/* One statement: so many workspaces `prebuild-…` with their first builds. *ret_inserted false: the version is archived.
+ */
+MUST_CHECK bool prebuilds_insert(struct store *store, struct arena *arena, const struct prebuilds_insert *insert,
+	bool *ret_inserted, struct workspace **ret_workspaces, struct problem *problem);
+
+enum claim_end { CLAIM_DONE, CLAIM_NONE_LEFT, CLAIM_NAME_TAKEN, CLAIM_MOVED };
+
+/* One statement: takes one workspace of exactly the judged version that was built ahead, gives it owner, name,
+ * parameters and warnings, and adds a build and the decision; only if all that workspace_insert asks for holds. Each is
+ * taken by one claim only. When the end is not CLAIM_DONE nothing was taken. */
+MUST_CHECK bool workspace_claim(struct store *store, struct arena *arena, const struct workspace_insert *insert,
+	enum claim_end *ret_end, struct workspace *ret_workspace, struct problem *problem);
+
+#endif
