@@ -45,9 +45,11 @@ void foundation_protect_memory(void)
 /* HTTPS that the HTTP library cannot do is a wrong configuration, found here and not at the first connection. */
 static void check_tls(const struct config *config, struct config_complaints *complaints)
 {
-	if (config->tls_cert_file[0] == '\0' || server_tls_is_available())
+	const char *key = config->tls_cert_file[0] != '\0' ? "tls_cert_file" : "hook_tls_cert_file";
+
+	if ((config->tls_cert_file[0] == '\0' && config->hook_tls_cert_file[0] == '\0') || server_tls_is_available())
 		return;
-	config_complain(complaints, "tls_cert_file", "tls_cert_file",
+	config_complain(complaints, key, key,
 		"this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?); put a proxy in front instead");
 }
 
@@ -95,6 +97,7 @@ static bool open_vault(struct foundation *foundation, bool create, struct proble
 	if (secret_is_empty(keys) && embedded && !config->allow_cleartext_tokens &&
 		!vault_key_file(config->state_dir, create, foundation->arena, &keys, problem))
 		return false;
+	foundation->encryption_keys = keys;
 	return vault_open(keys, &foundation->vault, problem);
 }
 

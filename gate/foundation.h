@@ -19,6 +19,7 @@ struct foundation {
 	struct arena *arena; /* what lives as long as the process */
 	struct embedded *embedded;
 	struct secret connection_url;
+	struct secret encryption_keys; /* empty: none */
 	struct vault *vault;
 	struct store *store;
 };

@@ -14,6 +14,7 @@
 #include "link/breaker.h"
 #include "link/flight.h"
 #include "link/inquiry.h"
+#include "link/receipt.h"
 #include "link/verdict_cache.h"
 
 /* After the budget of an evaluation a request still writes its row and its answer. */
@@ -27,6 +28,7 @@ struct serving {
 	struct engine engine;
 	struct service service;
 	struct server *api;
+	struct server *hook;
 	struct server *admin;
 	sigset_t signals;
 };
@@ -50,6 +52,12 @@ static bool start_listeners(struct serving *serving, struct problem *problem)
 		.tls_key_file = config->tls_key_file,
 		.routes = ROUTES_API,
 		.route_count = ROUTES_API_COUNT};
+	const struct server_options hook = {.address = config->hook_address,
+		.threads = config->http_threads,
+		.tls_cert_file = config->hook_tls_cert_file,
+		.tls_key_file = config->hook_tls_key_file,
+		.routes = ROUTES_HOOK,
+		.route_count = ROUTES_HOOK_COUNT};
 	const struct server_options admin = {.address = config->admin_address,
 		.threads = ADMIN_THREADS,
 		.routes = ROUTES_ADMIN,
@@ -57,6 +65,8 @@ static bool start_listeners(struct serving *serving, struct problem *problem)
 		.quiet = true};
 
 	if (!server_start(&api, &serving->api, problem))
+		return false;
+	if (config->hook_address[0] != '\0' && !server_start(&hook, &serving->hook, problem))
 		return false;
 	return config->admin_address[0] == '\0' || server_start(&admin, &serving->admin, problem);
 }
@@ -76,6 +86,19 @@ static const char *find_access_url(struct serving *serving)
 		any ? "127.0.0.1" : config->http_address, server_port(serving->api));
 }
 
+static bool make_receipt_keys(struct serving *serving, struct problem *problem)
+{
+	const struct receipt_key_lists lists = {
+		.given = serving->foundation.config->receipt_keys, .encryption = serving->foundation.encryption_keys};
+
+	if (!receipt_keys_new(&lists, &serving->engine.receipts, problem))
+		return false;
+	if (serving->engine.receipts == NULL)
+		log_event(LOG_WARN, "no receipts: there are neither receipt keys nor encryption keys",
+			log_string("setting", "GATEHOUSE_RECEIPT_KEYS"));
+	return true;
+}
+
 static void connect_parts(struct serving *serving)
 {
 	struct foundation *foundation = &serving->foundation;
@@ -91,6 +114,7 @@ static void connect_parts(struct serving *serving)
 	serving->engine.enforcement = foundation->config->enforcement;
 	serving->engine.refresh_lease_ms = foundation->config->refresh_lease_ms;
 	serving->engine.refresh_cooldown_ms = foundation->config->refresh_cooldown_ms;
+	serving->engine.receipt_lifetime_ms = foundation->config->receipt_lifetime_ms;
 	serving->engine.flights = flights_new(&serving->engine, (size_t)foundation->config->refresh_flights);
 	serving->service.config = foundation->config;
 	serving->service.store = foundation->store;
@@ -106,6 +130,7 @@ static void announce(const struct serving *serving)
 	log_event(LOG_INFO, "listening", log_string("access_url", serving->service.access_url),
 		log_string("http_address", serving->foundation.config->http_address),
 		log_number("http_port", server_port(serving->api)),
+		log_number("hook_port", serving->hook != NULL ? server_port(serving->hook) : 0),
 		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
 		log_number("providers", (int64_t)serving->engine.providers.count));
 }
@@ -119,13 +144,28 @@ static void wait_for_signal(const struct serving *serving)
 	log_event(LOG_INFO, "stopping", log_string("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
 }
 
+/* Both listeners stop taking requests before either is waited for; what is in flight shares one deadline. */
+static void drain(const struct serving *serving)
+{
+	const struct config *config = serving->foundation.config;
+	struct server *const servers[] = {serving->api, serving->hook};
+	struct deadline ends[] = {deadline_in_ms(0), {0}};
+
+	if (config == NULL)
+		return;
+	ends[1] = deadline_in_ms(config->gate_timeout_ms + DRAIN_MARGIN_MS);
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		for (size_t j = 0; j < COUNT_OF(servers); j++)
+			if (servers[j] != NULL)
+				server_drain(servers[j], ends[i]);
+}
+
 static void stop(struct serving *serving)
 {
 	atomic_store(&serving->service.draining, true);
-	if (serving->api != NULL && serving->foundation.config != NULL)
-		server_drain(
-			serving->api, deadline_in_ms(serving->foundation.config->gate_timeout_ms + DRAIN_MARGIN_MS));
+	drain(serving);
 	server_stop(serving->api);
+	server_stop(serving->hook);
 	server_stop(serving->admin);
 	/* A token that a provider is about to issue is waited for and saved; then nothing needs the way out any more.
 	 */
@@ -135,6 +175,7 @@ static void stop(struct serving *serving)
 	http_client_free(serving->engine.http);
 	verdict_cache_free(serving->engine.verdicts);
 	breakers_free(serving->engine.breakers);
+	receipt_keys_free(serving->engine.receipts);
 	identity_cache_free(serving->service.identities);
 	foundation_close(&serving->foundation);
 }
@@ -147,10 +188,12 @@ static bool start(struct serving *serving, struct problem *problem)
 		return false;
 	if (applied > 0)
 		log_event(LOG_INFO, "database migrated", log_number("migrations", applied));
-	if (!start_listeners(serving, problem))
+	if (!make_receipt_keys(serving, problem) || !start_listeners(serving, problem))
 		return false;
 	connect_parts(serving);
 	server_serve(serving->api, &serving->service);
+	if (serving->hook != NULL)
+		server_serve(serving->hook, &serving->service);
 	if (serving->admin != NULL)
 		server_serve(serving->admin, &serving->service);
 	return true;

@@ -28,6 +28,13 @@
 
 #define REQUEST_ID_BYTES_MAX 128
 
+/* Headers that handlers read. An owner is a user name or a UUID, a version a UUID, a transition a word: no honest value
+ * is longer, and one that is is refused before anybody is looked up. */
+#define SUBJECT_HEADER_BYTES_MAX 64
+
+/* What clients put there are UUIDs and hashes; 255 is what the best known APIs with such a header take. */
+#define IDEMPOTENCY_KEY_BYTES_MAX 255
+
 /* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
 #define IDENTITY_CACHE_MS 2000
 
@@ -113,6 +120,16 @@
 #define TICKET_LIFETIME_S 300           /* contract section 6 */
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
+
+/* REQUIREMENTS_MAX providers of PROVIDER_ID_BYTES_MAX with their generations are 3 KiB of claims, 4 KiB in base64. */
+#define RECEIPT_BYTES_MAX 8192
+
+/* A receipt bridges the queue between a check and the job's start; one that lives longer than a day is a permission. */
+#define RECEIPT_LIFETIME_MIN_MS 10000
+#define RECEIPT_LIFETIME_MAX_MS 86400000
+
+/* One signs, those before it still verify: as many as there are encryption keys they may be derived from. */
+#define RECEIPT_KEYS_MAX 16
 
 /* --- configuration ---------------------------------------------------------------------------------------------- */
 

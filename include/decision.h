@@ -49,6 +49,25 @@
 	X(ENFORCEMENT_WARN, "warn")                                                                                    \
 	X(ENFORCEMENT_DRYRUN, "dryrun")
 
+/* The moments at which the gate stands. A preflight only shows states. */
+#define MOMENT_LIST(X)                                                                                                 \
+	X(MOMENT_CREATE, "create")                                                                                     \
+	X(MOMENT_START, "start")                                                                                       \
+	X(MOMENT_AUTOSTART, "autostart")                                                                               \
+	X(MOMENT_CLAIM, "claim")     /* a create that takes over a workspace built ahead */                            \
+	X(MOMENT_ACQUIRE, "acquire") /* a provisioner asks for work */                                                 \
+	X(MOMENT_PREFLIGHT, "preflight")
+
+/* Who asks the gate. */
+#define SURFACE_LIST(X)                                                                                                \
+	X(SURFACE_API, "api")                                                                                          \
+	X(SURFACE_CHECK, "check")                                                                                      \
+	X(SURFACE_ADMISSION_REVIEW, "admission_review")                                                                \
+	X(SURFACE_EXT_AUTHZ, "ext_authz")                                                                              \
+	X(SURFACE_OPA, "opa")                                                                                          \
+	X(SURFACE_PROVISIONER, "provisioner")                                                                          \
+	X(SURFACE_EXPLAIN, "explain")
+
 #define FAIL_MODE_LIST(X)                                                                                              \
 	X(FAIL_MODE_CLOSED, "closed")                                                                                  \
 	X(FAIL_MODE_OPEN, "open")                                                                                      \
@@ -62,10 +81,18 @@ enum fixable_by { FIXABLE_BY_LIST(ENUMERATE) FIXABLE_BY_COUNT };
 enum reason { REASON_LIST(ENUMERATE_REASON) REASON_COUNT };
 enum outcome { OUTCOME_LIST(ENUMERATE) OUTCOME_COUNT };
 enum enforcement { ENFORCEMENT_LIST(ENUMERATE) ENFORCEMENT_COUNT };
+enum moment { MOMENT_LIST(ENUMERATE) MOMENT_COUNT };
+enum surface { SURFACE_LIST(ENUMERATE) SURFACE_COUNT };
 enum fail_mode { FAIL_MODE_LIST(ENUMERATE) FAIL_MODE_COUNT };
 
 #undef ENUMERATE
 #undef ENUMERATE_REASON
+
+/* What one scope (a provider, a template, the deployment) says of enforcement: at single moments, and in general. */
+struct enforcement_setting {
+	enum enforcement general;
+	enum enforcement at[MOMENT_COUNT];
+};
 
 /* One requirement of a template version: the provider's id and whether the create may go on without it. */
 struct requirement {
@@ -78,8 +105,9 @@ struct requirements {
 	struct requirement list[REQUIREMENTS_MAX];
 };
 
-/* One provider's part in an evaluation. `blocks` and `warns` say what policy/decide.c made of it under the enforcement
- * and fail mode that apply. retry_after_s is 0 where nothing says how long to wait. */
+/* One provider's part in an evaluation. `blocks` and `warns` say what policy/decide.c made of it under the enforcement,
+ * exemption and fail mode that apply; would_block, what it were if all were enforced and nobody exempt; exempt, that
+ * only an exemption keeps it from blocking. retry_after_s is 0 where nothing says how long to wait. */
 struct finding {
 	const struct requirement *requirement;
 	enum reason reason;
@@ -87,12 +115,15 @@ struct finding {
 	unsigned retry_after_s;
 	bool blocks;
 	bool warns;
+	bool exempt;
+	bool would_block;
 };
 
 struct decision {
 	enum outcome outcome;
-	unsigned retry_after_s; /* the longest wait a blocking finding asks for, else a few seconds; 0 unless
-				   unverifiable */
+	enum outcome strict_outcome; /* had every provider been enforced and nobody been exempt */
+	unsigned retry_after_s;      /* the longest wait a blocking finding asks for, else a few seconds; 0 unless
+					unverifiable */
 	size_t finding_count;
 	struct finding findings[REQUIREMENTS_MAX];
 };

@@ -18,6 +18,8 @@ const char *reason_word(enum reason reason);
 const char *fixable_by_word(enum fixable_by fixable_by);
 const char *outcome_word(enum outcome outcome);
 const char *enforcement_word(enum enforcement enforcement);
+const char *moment_word(enum moment moment);
+const char *surface_word(enum surface surface);
 const char *fail_mode_word(enum fail_mode mode);
 
 /* The verdict a reason stands for and who can mend it: contract section 5. */
@@ -30,6 +32,8 @@ const char *reason_sentence(enum reason reason);
 /* The value of a word, or *_COUNT where no value has it. Exact match; "" never matches. */
 enum enforcement enforcement_from_word(const char *word);
 enum fail_mode fail_mode_from_word(const char *word);
+enum outcome outcome_from_word(const char *word);
+enum moment moment_from_word(const char *word);
 enum reason reason_from_word(const char *word);
 
 /* --- next_step.c ------------------------------------------------------------------------------------------------ */
@@ -92,7 +96,7 @@ struct progress {
 
 enum step_kind { STEP_LIST(ENUMERATE) STEP_COUNT };
 
-/* reason is meaningful for STEP_SETTLED only. */
+/* reason is meaningful for STEP_SETTLED only, and in what presume says. */
 struct step {
 	enum step_kind kind;
 	enum reason reason;
@@ -106,6 +110,19 @@ bool confirmation_is_fresh(int64_t confirmed_at_ms, int64_t age_max_ms, int64_t 
  * expires_at_ms on. Every step but STEP_SETTLED changes the progress or the facts, so asking until settled ends. */
 struct step next_step(const struct link_facts *facts, const struct provider_rules *rules,
 	const struct progress *progress, int64_t now_ms);
+
+/* --- presume.c -------------------------------------------------------------------------------------------------- */
+
+/* What stored facts alone support, for whoever may ask no provider: kind is what a real evaluation would do next
+ * (settled, validate or refresh; never reread), reason the verdict that is presumed meanwhile:
+ *   settled   its reason: nobody needs to be asked
+ *   validate  presumed good: valid where the provider ever confirmed this generation, however long ago, else
+ * not_validated refresh   presumed good: not_validated, because the token that will be judged is not there yet So the
+ * presumption is missing or unverifiable only where asking could not change that: no link, a token that no key opens,
+ * one that has expired and cannot be renewed. What stands beside a link and passes by itself (a lease somebody holds, a
+ * cool-down, a breaker) is not looked at. rules.refreshes says whether a real evaluation could refresh, not whether the
+ * caller may. */
+struct step presume(const struct link_facts *facts, const struct provider_rules *rules, int64_t now_ms);
 
 /* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
 
@@ -233,6 +250,19 @@ bool breaker_is_reached(enum transport transport, int status);
 
 const char *breaker_step_word(enum breaker_step_kind kind);
 
+/* --- enforcement.c ---------------------------------------------------------------------------------------------- */
+
+/* Reads "deny", "warn,autostart=dryrun" or "acquire=warn": at most one word for all moments and one for each single
+ * one, in any order, without blanks. "" says nothing. false, and *ret_setting says nothing, where the text is none of
+ * these.
+ */
+bool enforcement_setting_read(const char *text, struct enforcement_setting *ret_setting);
+
+/* The narrowest scope that says something of this moment wins: provider, then template, then deployment; within a scope
+ * the moment's own word before the general one. All silent: deny. */
+enum enforcement enforcement_effective(const struct enforcement_setting *provider,
+	const struct enforcement_setting *template, const struct enforcement_setting *deployment, enum moment moment);
+
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 
 /* One requirement as it was judged. enforcement is the effective one (enforcement_effective). last_valid_at_ms feeds
@@ -242,21 +272,62 @@ struct judged {
 	enum reason reason;
 	enum enforcement enforcement;
 	enum fail_mode fail_mode;
+	bool exempt; /* an exemption is in force for this owner, template and provider */
 	int64_t last_valid_at_ms;
 	int64_t last_known_good_max_age_ms;
 	unsigned retry_after_s;
 };
 
-/* The narrowest setting that says something wins: provider, then template, then deployment; all silent: deny. */
-enum enforcement enforcement_effective(
-	enum enforcement provider, enum enforcement template, enum enforcement deployment);
-
-/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. A missing required one
- * refuses; only when none is missing does an unverifiable one make the whole unverifiable. FAIL_MODE turns an
- * unverifiable reason into fail_open or last_known_good, which warn. Enforcement warn turns blocking into warning;
- * dryrun does neither. Fills *ret_decision, whose findings point to the same requirements. More judged than
- * REQUIREMENTS_MAX is unverifiable without findings. */
+/* Verdicts, requirements and enforcement → decision. Optional ones neither block nor warn. An exempt one that would
+ * block warns instead. A missing required one refuses; only when none is missing does an unverifiable one make the
+ * whole unverifiable. FAIL_MODE turns an unverifiable reason into fail_open or last_known_good, which warn. Enforcement
+ * warn turns blocking into warning; dryrun does neither. Fills *ret_decision, whose findings point to the same
+ * requirements. More judged than REQUIREMENTS_MAX is unverifiable without findings. */
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision);
+
+/* --- judge_receipt.c -------------------------------------------------------------------------------------------- */
+
+/* Why a receipt is not good any more; the empty word: it is. The first three are what reading it says, before anything
+ * else is known of it. */
+#define RECEIPT_REASON_LIST(X)                                                                                         \
+	X(RECEIPT_GOOD, "")                                                                                            \
+	X(RECEIPT_MALFORMED, "malformed")                                                                              \
+	X(RECEIPT_UNKNOWN_KEY, "unknown_key")                                                                          \
+	X(RECEIPT_BAD_SIGNATURE, "bad_signature")                                                                      \
+	X(RECEIPT_EXPIRED, "expired")                                                                                  \
+	X(RECEIPT_OWNER_GONE, "owner_gone")                                                                            \
+	X(RECEIPT_OWNER_SUSPENDED, "owner_suspended")                                                                  \
+	X(RECEIPT_VERSION_GONE, "version_gone")                                                                        \
+	X(RECEIPT_VERSION_ARCHIVED, "version_archived")                                                                \
+	X(RECEIPT_LINKS_CHANGED, "links_changed")
+
+#define ENUMERATE(name, word) name,
+enum receipt_reason { RECEIPT_REASON_LIST(ENUMERATE) RECEIPT_REASON_COUNT };
+#undef ENUMERATE
+
+const char *receipt_reason_word(enum receipt_reason reason);
+
+/* One link that the receipt relies on: its generation then, and as it stands; 0: not linked. */
+struct receipt_link {
+	int64_t relied_on;
+	int64_t stands;
+};
+
+struct receipt_facts {
+	enum receipt_reason read; /* what reading it said: good, or one of the first three; then nothing else counts */
+	int64_t expires_at_ms;
+	bool owner_named; /* by id; else nobody knew the owner, who needs not exist */
+	bool owner_found;
+	bool owner_suspended;
+	bool version_named; /* false: the check listed its providers itself */
+	bool version_found;
+	bool version_archived;
+	size_t link_count;
+	const struct receipt_link *links;
+};
+
+/* Whether what a receipt says is still true. It is over from expires_at_ms on. */
+enum receipt_reason judge_receipt(const struct receipt_facts *facts, int64_t now_ms);
 
 /* --- access.c --------------------------------------------------------------------------------------------------- */
 
@@ -295,8 +366,16 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_LINK_READ, "link_read") /* list a user's links, never a token */                                      \
 	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
 	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
-	X(ACTION_LINK_URL, "link_url") /* contract section 6: self and control-plane, never admin */                   \
-	X(ACTION_DECISION_READ, "decision_read")
+	X(ACTION_LINK_URL, "link_url")         /* contract section 6: self and control-plane, never admin */           \
+	X(ACTION_CHECK, "check")               /* ask the gate, explain */                                             \
+	X(ACTION_OWNER_UNSEEN, "owner_unseen") /* ask for an owner whom the service has not seen yet */                \
+	X(ACTION_BUILD_READ, "build_read")                                                                             \
+	X(ACTION_BUILD_AUTOSTART, "build_autostart") /* start by schedule, under its own enforcement */                \
+	X(ACTION_PREBUILD_CREATE, "prebuild_create")                                                                   \
+	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
+	X(ACTION_DECISION_READ, "decision_read")                                                                       \
+	X(ACTION_RECEIPT_VERIFY, "receipt_verify")                                                                     \
+	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

@@ -5,6 +5,7 @@
 
 #define TEMPLATE_AUTHOR (1u << ROLE_TEMPLATE_AUTHOR)
 #define CONTROL_PLANE (1u << ROLE_CONTROL_PLANE)
+#define PROVISIONER (1u << ROLE_PROVISIONER)
 #define AUDITOR (1u << ROLE_AUDITOR)
 #define ADMIN (1u << ROLE_ADMIN)
 #define ANY_ROLE ((1u << ROLE_COUNT) - 1)
@@ -36,7 +37,18 @@ static const struct {
 	/* Who opens the URL lends their own account at the provider, so no administrator may finish an owner's link,
 	 * not even one who is a control plane as well. */
 	[ACTION_LINK_URL] = {ANY_ROLE, CONTROL_PLANE, ADMIN},
+	[ACTION_CHECK] = {ANY_ROLE, ADMIN | CONTROL_PLANE, NOBODY},
+	/* Only a control plane knows users that this service does not. */
+	[ACTION_OWNER_UNSEEN] = {NOBODY, CONTROL_PLANE, NOBODY},
+	[ACTION_BUILD_READ] = {ANY_ROLE, ADMIN | CONTROL_PLANE | PROVISIONER, NOBODY},
+	/* An owner who could call a start of their own an autostart would choose the milder enforcement. */
+	[ACTION_BUILD_AUTOSTART] = {ADMIN | CONTROL_PLANE, ADMIN | CONTROL_PLANE, NOBODY},
+	[ACTION_PREBUILD_CREATE] = {ADMIN | CONTROL_PLANE, ADMIN | CONTROL_PLANE, NOBODY},
+	/* Whoever takes builds is handed tokens, which no administrator may see. */
+	[ACTION_PROVISION] = {PROVISIONER, PROVISIONER, NOBODY},
+	[ACTION_IMPACT_READ] = {ADMIN | TEMPLATE_AUTHOR, ADMIN | TEMPLATE_AUTHOR, NOBODY},
 	[ACTION_DECISION_READ] = {ADMIN | AUDITOR, ADMIN | AUDITOR, NOBODY},
+	[ACTION_RECEIPT_VERIFY] = {ANY_ROLE, ADMIN | CONTROL_PLANE | PROVISIONER, NOBODY},
 };
 
 bool access_allows(role_set roles, enum action action, bool own)

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the verdicts of all providers to the one decision of the gate: contract sections 1, 4 and 5. What is not known
- * is treated as the strictest setting: no enforcement said is deny, no fail mode said is closed. */
+ * is treated as the strictest setting: no fail mode said is closed. */
 #include "policy.h"
 
 /* Told when no finding knows better. A dead provider is probed every 5 s (contract section 5, breaker); sooner nothing
  * can have changed. */
 #define UNVERIFIABLE_RETRY_AFTER_S 5
-
-enum enforcement enforcement_effective(
-	enum enforcement provider, enum enforcement template, enum enforcement deployment)
-{
-	if (provider != ENFORCEMENT_INHERIT)
-		return provider;
-	if (template != ENFORCEMENT_INHERIT)
-		return template;
-	if (deployment != ENFORCEMENT_INHERIT)
-		return deployment;
-	return ENFORCEMENT_DENY;
-}
 
 /* The reason after FAIL_MODE had its say. It lets pass whatever could not be verified, decryption_failed included: an
  * operator who asks for an open door in trouble means every trouble, and the warning names it. It never turns a missing
@@ -45,9 +33,10 @@ static struct finding make_finding(const struct judged *judged, int64_t now_ms)
 {
 	enum reason reason = apply_fail_mode(judged, now_ms);
 	enum verdict verdict = reason_verdict(reason);
+	bool fails = !judged->requirement->optional && verdict != VERDICT_OK;
 	bool counts = !judged->requirement->optional && judged->enforcement != ENFORCEMENT_DRYRUN;
-	bool objects = counts && verdict != VERDICT_OK;
-	bool only_warns = judged->enforcement == ENFORCEMENT_WARN;
+	bool objects = fails && counts;
+	bool only_warns = judged->enforcement == ENFORCEMENT_WARN || judged->exempt;
 
 	return (struct finding){
 		.requirement = judged->requirement,
@@ -56,18 +45,20 @@ static struct finding make_finding(const struct judged *judged, int64_t now_ms)
 		.retry_after_s = verdict == VERDICT_UNVERIFIABLE ? judged->retry_after_s : 0,
 		.blocks = objects && !only_warns,
 		.warns = (objects && only_warns) || (counts && is_let_pass(reason)),
+		.exempt = objects && judged->exempt && judged->enforcement != ENFORCEMENT_WARN,
+		.would_block = fails,
 	};
 }
 
 /* Missing outweighs unverifiable: connecting an account is something the owner can do at once, waiting is not. */
-static enum outcome weigh(const struct decision *decision)
+static enum outcome weigh(const struct decision *decision, bool strictly)
 {
 	enum outcome outcome = OUTCOME_ALLOWED;
 
 	for (size_t i = 0; i < decision->finding_count; i++) {
 		const struct finding *finding = &decision->findings[i];
 
-		if (!finding->blocks)
+		if (strictly ? !finding->would_block : !finding->blocks)
 			continue;
 		if (reason_verdict(finding->reason) == VERDICT_MISSING)
 			return OUTCOME_REFUSED;
@@ -92,13 +83,16 @@ static unsigned longest_wait_s(const struct decision *decision)
 void decide(const struct judged *judged, size_t judged_count, int64_t now_ms, struct decision *ret_decision)
 {
 	/* More than fits cannot have been judged whole, and half a judgement never means yes. */
-	*ret_decision = (struct decision){.outcome = OUTCOME_UNVERIFIABLE, .retry_after_s = UNVERIFIABLE_RETRY_AFTER_S};
+	*ret_decision = (struct decision){.outcome = OUTCOME_UNVERIFIABLE,
+		.strict_outcome = OUTCOME_UNVERIFIABLE,
+		.retry_after_s = UNVERIFIABLE_RETRY_AFTER_S};
 	if (judged_count > REQUIREMENTS_MAX)
 		return;
 
 	for (size_t i = 0; i < judged_count; i++)
 		ret_decision->findings[i] = make_finding(&judged[i], now_ms);
 	ret_decision->finding_count = judged_count;
-	ret_decision->outcome = weigh(ret_decision);
+	ret_decision->outcome = weigh(ret_decision, false);
+	ret_decision->strict_outcome = weigh(ret_decision, true);
 	ret_decision->retry_after_s = ret_decision->outcome == OUTCOME_UNVERIFIABLE ? longest_wait_s(ret_decision) : 0;
 }

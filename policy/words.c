@@ -14,6 +14,8 @@ static const char *const reason_words[] = {REASON_LIST(REASON_WORD)};
 static const char *const fixable_by_words[] = {FIXABLE_BY_LIST(WORD)};
 static const char *const outcome_words[] = {OUTCOME_LIST(WORD)};
 static const char *const enforcement_words[] = {ENFORCEMENT_LIST(WORD)};
+static const char *const moment_words[] = {MOMENT_LIST(WORD)};
+static const char *const surface_words[] = {SURFACE_LIST(WORD)};
 static const char *const fail_mode_words[] = {FAIL_MODE_LIST(WORD)};
 static const char *const validation_words[] = {VALIDATION_LIST(WORD)};
 static const char *const step_words[] = {STEP_LIST(WORD)};
@@ -22,6 +24,7 @@ static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
+static const char *const receipt_reason_words[] = {RECEIPT_REASON_LIST(WORD)};
 
 #undef WORD
 #undef REASON_WORD
@@ -69,6 +72,16 @@ const char *enforcement_word(enum enforcement enforcement)
 	return word_at(enforcement_words, COUNT_OF(enforcement_words), enforcement);
 }
 
+const char *moment_word(enum moment moment)
+{
+	return word_at(moment_words, COUNT_OF(moment_words), moment);
+}
+
+const char *surface_word(enum surface surface)
+{
+	return word_at(surface_words, COUNT_OF(surface_words), surface);
+}
+
 const char *fail_mode_word(enum fail_mode mode)
 {
 	return word_at(fail_mode_words, COUNT_OF(fail_mode_words), mode);
@@ -109,6 +122,11 @@ const char *action_word(enum action action)
 	return word_at(action_words, COUNT_OF(action_words), action);
 }
 
+const char *receipt_reason_word(enum receipt_reason reason)
+{
+	return word_at(receipt_reason_words, COUNT_OF(receipt_reason_words), reason);
+}
+
 enum reason reason_from_word(const char *word)
 {
 	return (enum reason)word_find(reason_words, REASON_COUNT, word);
@@ -122,6 +140,16 @@ enum enforcement enforcement_from_word(const char *word)
 enum fail_mode fail_mode_from_word(const char *word)
 {
 	return (enum fail_mode)word_find(fail_mode_words, FAIL_MODE_COUNT, word);
+}
+
+enum outcome outcome_from_word(const char *word)
+{
+	return (enum outcome)word_find(outcome_words, OUTCOME_COUNT, word);
+}
+
+enum moment moment_from_word(const char *word)
+{
+	return (enum moment)word_find(moment_words, MOMENT_COUNT, word);
 }
 
 enum role role_from_word(const char *word)

@@ -82,9 +82,8 @@ static bool judge_links(const struct request *request, const struct link *links,
 		.requirements = wanted,
 		.link_count = count,
 		.links = links,
-		.moment = "preflight",
+		.moment = MOMENT_PREFLIGHT,
 		.ask_optional = true,
-		.preflight = true,
 		.timeout_ms = engine->gate_timeout_ms};
 
 	return gate_evaluate(engine, &question, request->arena, ret_answer, problem);

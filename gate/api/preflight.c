@@ -42,10 +42,11 @@ bool api_preflight(const struct request *request, struct reply *reply, struct pr
 		.requirements = &facts.version.requirements,
 		.link_count = facts.link_count,
 		.links = facts.links,
-		.template_enforcement = facts.template_enforcement,
-		.moment = "preflight",
+		.exemption_count = facts.exemption_count,
+		.exemptions = facts.exemptions,
+		.template_enforcement = &facts.template_enforcement,
+		.moment = MOMENT_PREFLIGHT,
 		.ask_optional = true,
-		.preflight = true,
 		.timeout_ms = engine->gate_timeout_ms};
 
 	if (!gate_evaluate(engine, &question, request->arena, answer, problem))

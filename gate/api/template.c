@@ -14,8 +14,7 @@ static void add_template(struct json *root, const struct template *template, str
 	json_add_string(root, "id", template->id);
 	json_add_string(root, "name", template->name);
 	json_add_string(root, "active_version_id", template->active_version_id);
-	json_add_string(root, "enforcement",
-		template->enforcement == ENFORCEMENT_INHERIT ? NULL : enforcement_word(template->enforcement));
+	json_add_string(root, "enforcement", *template->enforcement == '\0' ? NULL : template->enforcement);
 	json_add_bool(root, "deprecated", template->deprecated);
 	json_add_string(root, "created_at", clock_rfc3339(arena, template->created_at_ms));
 	json_add_string(root, "updated_at", clock_rfc3339(arena, template->updated_at_ms));
@@ -135,7 +134,7 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 	const char *word = NULL;
 	bool deprecated = false;
 	bool has_enforcement = false;
-	enum enforcement enforcement = ENFORCEMENT_INHERIT;
+	struct enforcement_setting enforcement;
 	const struct json_field fields[] = {
 		{.name = "active_version_id", .type = JSON_STRING, .target = &version_id},
 		{.name = "enforcement", .type = JSON_STRING, .target = &word, .present = &has_enforcement},
@@ -148,16 +147,16 @@ bool api_template_update(const struct request *request, struct reply *reply, str
 	if (version_id != NULL && !name_is_uuid(version_id))
 		good = problem_add_violation(
 			problem, "active_version_id", "must be the UUID of a version of this template");
-	if (word != NULL)
-		enforcement = enforcement_from_word(word);
-	if (enforcement == ENFORCEMENT_COUNT)
-		good = problem_add_violation(problem, "enforcement", "must be `deny`, `warn`, `dryrun` or null");
+	if (word != NULL && (*word == '\0' || !enforcement_setting_read(word, &enforcement)))
+		good = problem_add_violation(problem, "enforcement",
+			"must be `deny`, `warn` or `dryrun`, such a word for one moment (`deny,autostart=warn`), or "
+			"null");
 	if (!good || !subject_allow(request, ACTION_TEMPLATE_WRITE, problem) ||
 		!find_template(request, &template, problem))
 		return false;
 
 	const struct template_change change = {.active_version_id = version_id,
-		.enforcement = has_enforcement ? &enforcement : NULL,
+		.enforcement = has_enforcement ? (word == NULL ? "" : word) : NULL,
 		.deprecated = json_is(json_member(request->json, "deprecated"), JSON_BOOL) ? &deprecated : NULL};
 
 	if (!template_update(request->service->store, request->arena, template.id, &change, &found, &template, problem))

@@ -9,7 +9,7 @@
 #include "../base/clock.h"
 #include "../http/service.h"
 #include "../http/subject.h"
-#include "../link/gate.h"
+#include "../link/evaluation.h"
 #include "../link/gate_json.h"
 #include "../store/workspaces.h"
 
@@ -22,14 +22,6 @@ struct create_input {
 	struct create_question question;
 	const char *parameters; /* JSON object text */
 	enum claim claim;
-};
-
-/* One attempt: everything from the facts to the row. */
-struct attempt {
-	struct create_facts facts;
-	struct gate_answer answer;
-	char decision_id[UUID_TEXT_SIZE];
-	const char *warnings; /* JSON array text */
 };
 
 static bool read_claim(const char *word, enum claim *ret_claim, struct problem *problem)
@@ -112,91 +104,22 @@ static bool check_organization(const struct request *request, struct problem *pr
 	return true;
 }
 
-/* Steps 3 to 5 of contract section 4, in their order. */
-static bool check_facts(const struct create_facts *facts, struct problem *problem)
+static bool refuse(const struct request *request, const struct evaluation *evaluation, struct reply *reply)
 {
-	if (!facts->owner_found)
-		return subject_not_found(problem);
-	if (facts->owner.suspended) {
-		(void)problem_set(problem, PROBLEM_OWNER_SUSPENDED, "%s is suspended.", facts->owner.username);
-		return problem_detail(problem, "An administrator can make the account active again.");
-	}
-	if (!facts->version_found)
-		return problem_set(problem, PROBLEM_NOT_FOUND, "There is no such template or template version.");
-	if (facts->version.archived) {
-		(void)problem_set(problem, PROBLEM_VERSION_ARCHIVED, "This template version is archived.");
-		return problem_detail(problem, "Choose another version, or have a template author unarchive it.");
-	}
-	if (facts->name_taken) {
-		(void)problem_set(
-			problem, PROBLEM_NAME_TAKEN, "%s has a workspace of this name already.", facts->owner.username);
-		(void)problem_add_violation(problem, "name", "is taken; choose another");
-		return false;
-	}
-	return true;
-}
-
-static bool run_gate(const struct request *request, struct attempt *attempt, struct problem *problem)
-{
-	struct engine *engine = request->service->engine;
-	const struct gate_question question = {.owner_id = attempt->facts.owner.id,
-		.requirements = &attempt->facts.version.requirements,
-		.link_count = attempt->facts.link_count,
-		.links = attempt->facts.links,
-		.template_enforcement = attempt->facts.template_enforcement,
-		.moment = "create",
-		.timeout_ms = engine->gate_timeout_ms};
-
-	uuid_new(attempt->decision_id);
-	return gate_evaluate(engine, &question, request->arena, &attempt->answer, problem);
-}
-
-static const char *tell_warnings(const struct request *request, const struct attempt *attempt)
-{
-	SCOPED(json_release) struct json *array = json_new_array();
-
-	gate_json_push_warnings(array, &attempt->answer, request->arena);
-	if (attempt->facts.template_deprecated) {
-		struct json *warning = json_push_object(array);
-
-		json_add_string(warning, "provider", NULL);
-		json_add_string(warning, "reason", "template_deprecated");
-		json_add_string(
-			warning, "message", "This template is deprecated; ask its author which one follows it.");
-	}
-	return json_print(array, request->arena);
-}
-
-static struct decision_row decision_of(const struct request *request, const struct attempt *attempt)
-{
-	return (struct decision_row){.id = attempt->decision_id,
+	const struct decision *decision = &evaluation->answer.decision;
+	const struct gate_telling telling = {.decision_id = evaluation->decision_id,
 		.request_id = request->id,
-		.moment = "create",
-		.initiator_id = request->caller.user_id,
-		.owner_id = attempt->facts.owner.id,
-		.template_version_id = attempt->facts.version.id,
-		.outcome = outcome_word(attempt->answer.decision.outcome),
-		.findings = gate_json_findings(&attempt->answer, request->arena),
-		.duration_ms = attempt->answer.duration_us / 1000};
-}
-
-static bool refuse(const struct request *request, const struct attempt *attempt, struct reply *reply)
-{
-	const struct decision *decision = &attempt->answer.decision;
-	const struct decision_row row = decision_of(request, attempt);
-	const struct gate_refusal refusal = {.decision_id = arena_copy(request->arena, attempt->decision_id),
-		.request_id = request->id,
-		.owner_name = attempt->facts.owner.username};
+		.owner_name = evaluation->facts.owner.username,
+		.moment = MOMENT_CREATE};
 	bool refused = decision->outcome == OUTCOME_REFUSED;
 
-	decision_enqueue(request->service->store, &row);
-	reply->decision_id = refusal.decision_id;
-	reply->outcome = row.outcome;
+	decision_enqueue(request->service->store, &evaluation->decision);
+	reply->decision_id = evaluation->decision_id;
+	reply->outcome = evaluation->decision.outcome;
 	if (!refused)
-		reply_add_header(reply, "Retry-After",
-			arena_printf(request->arena, "%u", decision->retry_after_s > 0 ? decision->retry_after_s : 1));
+		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%u", decision->retry_after_s));
 	reply_json_text(reply, refused ? 403 : 503,
-		gate_json_refusal(request->service->engine, &attempt->answer, &refusal, request->arena));
+		gate_json_refusal(request->service->engine, &evaluation->answer, &telling, request->arena));
 	return true;
 }
 
@@ -225,36 +148,18 @@ static struct json *show_workspace(const struct workspace *workspace, struct are
 	return root;
 }
 
-/* Every link whose verdict let the create pass must still be the one that was judged. */
-static size_t collect_relied(const struct gate_answer *answer, struct relied_link ret_relied[REQUIREMENTS_MAX])
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < answer->finding_count; i++) {
-		const struct gate_finding *finding = &answer->findings[i];
-
-		if (!finding->asked_for || reason_verdict(finding->finding.reason) != VERDICT_OK || !finding->linked)
-			continue;
-		ret_relied[count].provider_id = finding->finding.requirement->provider_id;
-		ret_relied[count].generation = finding->generation;
-		count++;
-	}
-	return count;
-}
-
-static bool insert(const struct request *request, const struct create_input *input, const struct attempt *attempt,
+static bool insert(const struct request *request, const struct create_input *input, const struct evaluation *evaluation,
 	struct reply *reply, enum insert_end *ret_end, struct problem *problem)
 {
 	struct relied_link relied[REQUIREMENTS_MAX];
-	const struct decision_row row = decision_of(request, attempt);
-	const struct workspace_insert insert = {.facts = &attempt->facts,
+	const struct workspace_insert insert = {.facts = &evaluation->facts,
 		.initiator_id = request->caller.user_id,
 		.name = input->question.workspace_name,
 		.parameters = input->parameters,
-		.warnings = attempt->warnings,
-		.relied_count = collect_relied(&attempt->answer, relied),
+		.warnings = evaluation_warnings(evaluation, request->arena),
+		.relied_count = evaluation_relied(evaluation, relied),
 		.relied = relied,
-		.decision = &row};
+		.decision = &evaluation->decision};
 	struct workspace workspace;
 
 	if (!workspace_insert(request->service->store, request->arena, &insert, ret_end, &workspace, problem))
@@ -262,7 +167,7 @@ static bool insert(const struct request *request, const struct create_input *inp
 	if (*ret_end != INSERT_DONE)
 		return true;
 	reply->decision_id = workspace.decision_id;
-	reply->outcome = row.outcome;
+	reply->outcome = evaluation->decision.outcome;
 	reply_add_header(reply, "Location", arena_printf(request->arena, "/api/v2/workspaces/%s", workspace.id));
 	reply_json(reply, 201, show_workspace(&workspace, request->arena));
 	return true;
@@ -273,25 +178,27 @@ static bool insert(const struct request *request, const struct create_input *inp
 static bool try_create(const struct request *request, const struct create_input *input, struct reply *reply,
 	bool *ret_again, struct problem *problem)
 {
-	struct attempt *attempt = arena_alloc(request->arena, sizeof(*attempt));
+	struct engine *engine = request->service->engine;
+	const struct evaluation_question question = {.request_id = request->id,
+		.initiator_id = request->caller.user_id,
+		.surface = SURFACE_API,
+		.moment = MOMENT_CREATE,
+		.timeout_ms = engine->gate_timeout_ms};
+	struct evaluation *evaluation = arena_alloc(request->arena, sizeof(*evaluation));
 	enum insert_end end = INSERT_DONE;
 
 	*ret_again = false;
-	if (!create_facts_read(request->service->store, request->arena, &input->question, &attempt->facts, problem))
+	if (!evaluation_read(engine, &question, &input->question, request->arena, evaluation, problem) ||
+		!evaluation_judge(engine, &question, request->arena, evaluation, problem))
 		return false;
-	if (!check_facts(&attempt->facts, problem) || !run_gate(request, attempt, problem))
-		return false;
-	if (attempt->answer.decision.outcome != OUTCOME_ALLOWED)
-		return refuse(request, attempt, reply);
+	if (evaluation->answer.decision.outcome != OUTCOME_ALLOWED)
+		return refuse(request, evaluation, reply);
 	if (input->claim == CLAIM_REQUIRE) {
-		const struct decision_row row = decision_of(request, attempt);
-
-		decision_enqueue(request->service->store, &row);
+		decision_enqueue(request->service->store, &evaluation->decision);
 		(void)problem_set(problem, PROBLEM_NO_PREBUILD, "This template has no prebuilt workspace to claim.");
 		return problem_detail(problem, "Use `claim_prebuild` `prefer` to have one built where none is left.");
 	}
-	attempt->warnings = tell_warnings(request, attempt);
-	if (!insert(request, input, attempt, reply, &end, problem))
+	if (!insert(request, input, evaluation, reply, &end, problem))
 		return false;
 	*ret_again = end != INSERT_DONE;
 	return true;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "config_load.h"
@@ -22,8 +23,6 @@ static const char *const foreign_variables[] = {
 	"GATEHOUSE_OIDC_",
 	"GATEHOUSE_REFRESH_LEASE",
 	"GATEHOUSE_REFRESH_COOLDOWN",
-	"GATEHOUSE_ADMISSION_OWNER",
-	"GATEHOUSE_ADMISSION_TEMPLATE_VERSION",
 };
 
 void config_complain(struct config_complaints *complaints, const char *place, const char *key, const char *format, ...)
@@ -184,17 +183,53 @@ static void config_take_all(struct loader *loader)
 /* --- what settings say about each other ------------------------------------------------------------------------------
  */
 
+/* The two files of one listener, whose settings start with this prefix. */
+static void config_check_pair(struct loader *loader, const char *prefix, const char *cert_file, const char *key_file)
+{
+	struct arena *arena = loader->arena;
+	char *names[] = {arena_printf(arena, "%stls_cert_file", prefix), arena_printf(arena, "%stls_key_file", prefix)};
+	char *variables[COUNT_OF(names)];
+	size_t missing = *cert_file == '\0' ? 0 : 1;
+
+	if ((*cert_file == '\0') == (*key_file == '\0'))
+		return;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		variables[i] = arena_printf(arena, VARIABLE_PREFIX "%s", names[i]);
+		text_to_upper(variables[i]);
+	}
+	config_complain(loader->complaints, variables[missing], names[missing],
+		"is missing; give both %s and %s, or neither", variables[0], variables[1]);
+}
+
+static bool config_is_loopback(const char *address)
+{
+	bool is_number = address[strspn(address, "0123456789.")] == ':';
+
+	return (is_number && strncmp(address, "127.", 4) == 0) ||
+	       strncasecmp(address, "localhost:", strlen("localhost:")) == 0;
+}
+
+/* A webhook carries a bearer token and names owners, and Kubernetes asks over https only. */
+static void config_check_hook(struct loader *loader)
+{
+	const struct config *config = loader->config;
+
+	config_check_pair(loader, "hook_", config->hook_tls_cert_file, config->hook_tls_key_file);
+	if (*config->hook_address == '\0' || *config->hook_tls_cert_file != '\0' ||
+		config_is_loopback(config->hook_address))
+		return;
+	config_complain(loader->complaints, "GATEHOUSE_HOOK_ADDRESS", "hook_address",
+		"\"%.60s\" is not on the loopback; give GATEHOUSE_HOOK_TLS_CERT_FILE and GATEHOUSE_HOOK_TLS_KEY_FILE, "
+		"or listen on 127.0.0.1",
+		config->hook_address);
+}
+
 static void config_check_together(struct loader *loader)
 {
 	const struct config *config = loader->config;
-	bool has_certificate = *config->tls_cert_file != '\0';
-	bool has_key = *config->tls_key_file != '\0';
 
-	if (has_certificate != has_key)
-		config_complain(loader->complaints,
-			has_certificate ? "GATEHOUSE_TLS_KEY_FILE" : "GATEHOUSE_TLS_CERT_FILE",
-			has_certificate ? "tls_key_file" : "tls_cert_file",
-			"is missing; give both GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE, or neither");
+	config_check_pair(loader, "", config->tls_cert_file, config->tls_key_file);
+	config_check_hook(loader);
 	if (!secret_is_empty(config->pg_connection_url) && secret_is_empty(config->encryption_keys) &&
 		!config->allow_cleartext_tokens)
 		config_complain(loader->complaints, "GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS",

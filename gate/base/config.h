@@ -77,6 +77,11 @@ struct config {
 	const char *access_url;    /* "" until the port is known: then from http_address; no trailing slash */
 	const char *tls_cert_file; /* "" without TLS */
 	const char *tls_key_file;
+	const char *hook_address; /* "" without one */
+	const char *hook_tls_cert_file;
+	const char *hook_tls_key_file;
+	const char *admission_owner; /* where an AdmissionReview names the owner: see SETTING_REVIEW_POINTER */
+	const char *admission_template_version;
 	struct secret pg_connection_url; /* empty: embedded (it may hold a password) */
 	bool pg_prepare;                 /* GATEHOUSE_PG_PREPARE: on */
 	int64_t pg_connections;          /* GATEHOUSE_PG_CONNECTIONS: twice the cores, at least 4 */
@@ -84,11 +89,13 @@ struct config {
 	struct secret encryption_keys; /* comma list; empty: not given */
 	bool allow_cleartext_tokens;
 	struct secret bootstrap_admin_token;
+	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
+	int64_t receipt_lifetime_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;
 	int64_t gate_timeout_ms;
-	enum enforcement enforcement;
+	struct enforcement_setting enforcement;
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 	int64_t refresh_flights;
@@ -110,7 +117,8 @@ void config_complain(struct config_complaints *complaints, const char *place, co
  * among the flags sets *ret_help, reads nothing and leaves *ret_config NULL. Stops at no complaint: they are collected;
  * false when there is any, and *ret_config is then good for nothing but checking its providers too, so that an operator
  * hears everything at once. When all is well it sets up the log as configured and warns there of GATEHOUSE_ variables
- * nobody knows. The caller owns *ret_config either way. An empty value is none given, but for admin_address. */
+ * nobody knows. The caller owns *ret_config either way. An empty value is none given, but for addresses that may be
+ * off. */
 MUST_CHECK bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
 	struct config_complaints *complaints);
 void config_free(struct config *config);

@@ -90,3 +90,9 @@ void json_text_null(struct text *text, const char *name)
 	put_name(text, name);
 	text_add_bytes(text, "null", 4);
 }
+
+void json_text_raw(struct text *text, const char *name, const char *json)
+{
+	put_name(text, name);
+	text_add(text, json);
+}

@@ -15,6 +15,7 @@ void json_text_string(struct text *text, const char *name, const char *value); /
 void json_text_bool(struct text *text, const char *name, bool value);
 void json_text_integer(struct text *text, const char *name, int64_t value);
 void json_text_null(struct text *text, const char *name);
+void json_text_raw(struct text *text, const char *name, const char *json); /* a whole value, written already */
 
 void json_text_close(struct text *text, char bracket); /* '}' or ']' */
 

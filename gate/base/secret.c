@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only file that knows libcrypto: randomness, hashes, base64, identifiers and AES-256-GCM. Where libcrypto or the
- * kernel fail there is no safe way on, so the process ends. */
+/* The only file that knows libcrypto: randomness, hashes, MACs, base64, identifiers and AES-256-GCM. Where libcrypto or
+ * the kernel fail there is no safe way on, so the process ends. */
 #include "secret.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,11 +23,15 @@
 _Static_assert(NONCE_BYTES + TAG_BYTES == SEAL_OVERHEAD_BYTES, "nonce in front, tag behind");
 
 RELEASE_WITH(cipher_release, EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
+RELEASE_WITH(mac_release, EVP_MAC_CTX, EVP_MAC_CTX_free)
+RELEASE_WITH(kdf_release, EVP_KDF_CTX, EVP_KDF_CTX_free)
 
 /* Fetched once: an implicit fetch in every call costs more than hashing a token. */
 static pthread_once_t algorithms_once = PTHREAD_ONCE_INIT;
 static EVP_MD *algorithm_sha256;
 static EVP_CIPHER *algorithm_aes;
+static EVP_MAC *algorithm_hmac;
+static EVP_KDF *algorithm_hkdf;
 
 static _Noreturn void secret_die(const char *what)
 {
@@ -36,8 +43,10 @@ static void algorithms_fetch(void)
 {
 	algorithm_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	algorithm_aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	if (algorithm_sha256 == NULL || algorithm_aes == NULL)
-		secret_die("libcrypto has no SHA-256 or no AES-256-GCM");
+	algorithm_hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	algorithm_hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	if (algorithm_sha256 == NULL || algorithm_aes == NULL || algorithm_hmac == NULL || algorithm_hkdf == NULL)
+		secret_die("libcrypto lacks one of SHA-256, AES-256-GCM, HMAC and HKDF");
 }
 
 /* --- the type --------------------------------------------------------------------------------------------------- */
@@ -77,21 +86,6 @@ void random_bytes(void *ret_bytes, size_t count)
 	}
 }
 
-/* RFC 4648 section 5, without padding, from text in the standard alphabet. */
-static void base64_to_url(char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (*text == '+')
-			*text = '-';
-		else if (*text == '/')
-			*text = '_';
-		else if (*text == '=')
-			*text = '\0';
-		if (*text == '\0')
-			return;
-	}
-}
-
 struct secret secret_random(struct arena *arena, const char *prefix)
 {
 	uint8_t bytes[SECRET_RANDOM_BYTES];
@@ -99,9 +93,8 @@ struct secret secret_random(struct arena *arena, const char *prefix)
 	char *text;
 
 	random_bytes(bytes, sizeof(bytes));
-	encoded = base64_encode(arena, bytes, sizeof(bytes));
+	encoded = base64url_encode(arena, bytes, sizeof(bytes));
 	explicit_bzero(bytes, sizeof(bytes));
-	base64_to_url(encoded);
 	text = arena_printf(arena, "%s%s", prefix, encoded);
 	return (struct secret){.text = text, .size = strlen(text)};
 }
@@ -190,12 +183,65 @@ void sha256_hex(const void *bytes, size_t size, char ret_hex[SHA256_HEX_SIZE])
 char *pkce_challenge(struct arena *arena, struct secret verifier)
 {
 	uint8_t hash[SHA256_BYTES];
-	char *challenge;
 
 	sha256(verifier.text, verifier.size, hash);
-	challenge = base64_encode(arena, hash, sizeof(hash));
-	base64_to_url(challenge);
-	return challenge;
+	return base64url_encode(arena, hash, sizeof(hash));
+}
+
+/* --- MACs and keys made from keys ------------------------------------------------------------------------------- */
+
+/* libcrypto takes parameters through pointers that are not const, and does not write through them. */
+static OSSL_PARAM param_bytes(const char *name, const void *bytes, size_t size)
+{
+	union {
+		const void *given;
+		void *taken;
+	} place = {.given = bytes};
+
+	return OSSL_PARAM_construct_octet_string(name, place.taken, size);
+}
+
+static OSSL_PARAM param_sha256(const char *name)
+{
+	static char digest[] = "SHA256";
+
+	return OSSL_PARAM_construct_utf8_string(name, digest, 0);
+}
+
+void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES])
+{
+	const OSSL_PARAM params[] = {param_sha256(OSSL_MAC_PARAM_DIGEST), OSSL_PARAM_construct_end()};
+	size_t written = 0;
+
+	(void)pthread_once(&algorithms_once, algorithms_fetch);
+	SCOPED(mac_release) EVP_MAC_CTX *context = EVP_MAC_CTX_new(algorithm_hmac);
+
+	if (context == NULL || EVP_MAC_init(context, key, key_size, params) != 1 ||
+		EVP_MAC_update(context, bytes, size) != 1 ||
+		EVP_MAC_final(context, ret_mac, &written, HMAC_BYTES) != 1 || written != HMAC_BYTES)
+		secret_die("libcrypto does not make an HMAC");
+}
+
+bool hmac_equals(const uint8_t left[HMAC_BYTES], const uint8_t right[HMAC_BYTES])
+{
+	return CRYPTO_memcmp(left, right, HMAC_BYTES) == 0;
+}
+
+void hkdf_sha256(const struct hkdf_input *input, uint8_t *ret_bytes, size_t ret_size)
+{
+	const OSSL_PARAM params[] = {
+		param_sha256(OSSL_KDF_PARAM_DIGEST),
+		param_bytes(OSSL_KDF_PARAM_KEY, input->key.text, input->key.size),
+		param_bytes(OSSL_KDF_PARAM_SALT, input->salt.text != NULL ? input->salt.text : "", input->salt.size),
+		param_bytes(OSSL_KDF_PARAM_INFO, input->info.text, input->info.size),
+		OSSL_PARAM_construct_end(),
+	};
+
+	(void)pthread_once(&algorithms_once, algorithms_fetch);
+	SCOPED(kdf_release) EVP_KDF_CTX *context = EVP_KDF_CTX_new(algorithm_hkdf);
+
+	if (context == NULL || EVP_KDF_derive(context, ret_bytes, ret_size, params) != 1)
+		secret_die("libcrypto does not derive a key");
 }
 
 /* --- base64 ----------------------------------------------------------------------------------------------------- */
@@ -264,6 +310,35 @@ bool base64_decode(struct arena *arena, const char *text, uint8_t **ret_bytes, s
 	*ret_bytes = bytes;
 	*ret_size = size;
 	return true;
+}
+
+char *base64url_encode(struct arena *arena, const void *bytes, size_t size)
+{
+	char *text = base64_encode(arena, bytes, size);
+
+	for (char *at = text; *at != '\0'; at++) {
+		if (*at == '+')
+			*at = '-';
+		else if (*at == '/')
+			*at = '_';
+	}
+	text[strcspn(text, "=")] = '\0';
+	return text;
+}
+
+bool base64url_decode(struct arena *arena, const char *text, size_t text_size, uint8_t **ret_bytes, size_t *ret_size)
+{
+	char *standard = arena_copy_bytes(arena, text, text_size);
+
+	if (strlen(standard) != text_size || strpbrk(standard, "+/=") != NULL)
+		return false;
+	for (char *at = standard; *at != '\0'; at++) {
+		if (*at == '-')
+			*at = '+';
+		else if (*at == '_')
+			*at = '/';
+	}
+	return base64_decode(arena, standard, ret_bytes, ret_size);
 }
 
 /* --- AES-256-GCM ------------------------------------------------------------------------------------------------ */

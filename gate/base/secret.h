@@ -41,12 +41,31 @@ void uuid_new(char ret_text[UUID_TEXT_SIZE]);
 void sha256(const void *bytes, size_t size, uint8_t ret_hash[SHA256_BYTES]);
 void sha256_hex(const void *bytes, size_t size, char ret_hex[SHA256_HEX_SIZE]);
 
+/* HMAC-SHA256 (RFC 2104). Compare a MAC with hmac_equals alone: it takes the same time wherever the bytes differ. */
+#define HMAC_BYTES SHA256_BYTES
+void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES]);
+bool hmac_equals(const uint8_t left[HMAC_BYTES], const uint8_t right[HMAC_BYTES]);
+
+/* HKDF-SHA256 (RFC 5869): ret_size bytes, at most 255 * SHA256_BYTES, of a key for one purpose, which info names, from
+ * one that serves another. salt may be empty. */
+struct hkdf_input {
+	struct secret key;
+	struct secret salt;
+	struct secret info;
+};
+void hkdf_sha256(const struct hkdf_input *input, uint8_t *ret_bytes, size_t ret_size);
+
 /* base64url(SHA-256(verifier)), the S256 challenge of RFC 7636 section 4.2. */
 char *pkce_challenge(struct arena *arena, struct secret verifier);
 
 char *base64_encode(struct arena *arena, const void *bytes, size_t size);
 /* Standard alphabet, padding optional. false where it is not base64. */
 MUST_CHECK bool base64_decode(struct arena *arena, const char *text, uint8_t **ret_bytes, size_t *ret_size);
+
+/* RFC 4648 section 5 as RFC 7515 uses it: without padding. Decoding is strict: every value has exactly one text. */
+char *base64url_encode(struct arena *arena, const void *bytes, size_t size);
+MUST_CHECK bool base64url_decode(
+	struct arena *arena, const char *text, size_t text_size, uint8_t **ret_bytes, size_t *ret_size);
 
 /* AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front and the 128-bit tag behind. The additional data
  * binds the value to its place. Sealing ends the process where libcrypto fails; opening returns false for a wrong key,

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "json_pointer.h"
 #include "must_check.h"
 #include "policy.h"
 #include "settings.h"
@@ -223,6 +224,16 @@ static bool keys_are_lawful(struct arena *arena, const char *text)
 	return false;
 }
 
+/* Empty pointers would name the whole object, which is no name. */
+static bool review_pointer_is_lawful(const char *text)
+{
+	size_t prefix_size = strlen(REVIEW_POINTER_REQUEST);
+
+	if (strncmp(text, REVIEW_POINTER_REQUEST, prefix_size) == 0)
+		text += prefix_size;
+	return *text == '/' && strlen(text) <= CONFIG_VALUE_BYTES_MAX && json_pointer_is_lawful(text);
+}
+
 static bool word_find(const char *text, const char *const *words, size_t count, size_t *ret_index)
 {
 	for (*ret_index = 0; *ret_index < count; (*ret_index)++)
@@ -270,10 +281,7 @@ static bool setting_take_duration(struct config *config, const struct setting *s
 
 static bool setting_take_enforcement(struct config *config, const struct setting *setting, const char *text)
 {
-	enum enforcement enforcement = enforcement_from_word(text);
-
-	*(enum enforcement *)setting_target(config, setting) = enforcement;
-	return enforcement != ENFORCEMENT_COUNT && enforcement != ENFORCEMENT_INHERIT;
+	return enforcement_setting_read(text, setting_target(config, setting));
 }
 
 static bool setting_take_value(struct config *config, const struct setting *setting, const char *text)
@@ -313,6 +321,8 @@ static bool setting_take_value(struct config *config, const struct setting *sett
 		return lawful;
 	case SETTING_ENFORCEMENT:
 		return setting_take_enforcement(config, setting, text);
+	case SETTING_REVIEW_POINTER:
+		return setting_take_text(config, setting, text, review_pointer_is_lawful(text));
 	}
 	return false;
 }
@@ -350,6 +360,9 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 		return "json or text";
 	case SETTING_ENFORCEMENT:
 		return "deny, warn or dryrun";
+	case SETTING_REVIEW_POINTER:
+		return "a JSON pointer (RFC 6901) like /metadata/labels/owner, or one into the request like "
+		       "request:/userInfo/username";
 	}
 	return "";
 }

@@ -25,6 +25,7 @@ enum setting_kind {
 	SETTING_LOG_LEVEL,
 	SETTING_LOG_FORMAT,
 	SETTING_ENFORCEMENT,
+	SETTING_REVIEW_POINTER, /* a JSON pointer into a review's object, or behind `request:` into its request */
 };
 
 struct setting {
@@ -37,7 +38,7 @@ struct setting {
 	const char *help;
 };
 
-#define SETTINGS_MAX 32
+#define SETTINGS_MAX 64
 extern const struct setting settings[];
 extern const size_t settings_count;
 
@@ -49,6 +50,9 @@ bool setting_is_secret(const struct setting *setting);
 /* GATEHOUSE_GATE_TIMEOUT and --gate-timeout. */
 char *setting_variable(struct arena *arena, const struct setting *setting);
 char *setting_flag(struct arena *arena, const struct setting *setting);
+
+/* What stands before a SETTING_REVIEW_POINTER that goes into the whole request of a review. */
+#define REVIEW_POINTER_REQUEST "request:"
 
 /* The index of the row that a name means, or count. For `x_file` of a secret x sets *ret_is_file. */
 size_t setting_find(const struct setting *table, size_t count, const char *name, bool *ret_is_file);

@@ -45,6 +45,11 @@ const char *request_cookie(const struct request *request, const char *name)
 	return NULL;
 }
 
+const char *request_header(const struct request *request, enum request_header header)
+{
+	return header < REQUEST_HEADER_COUNT ? request->headers[header] : NULL;
+}
+
 static bool parse_limit(const char *text, int64_t *ret_limit)
 {
 	size_t size = strlen(text);

@@ -5,6 +5,7 @@
 
 #include "../base/arena.h"
 #include "../base/json.h"
+#include "bounds.h"
 #include "policy.h"
 #include "problem.h"
 
@@ -19,12 +20,25 @@ struct caller {
 
 #define ROUTE_PARAMETERS_MAX 4
 
+/* The few headers that handlers read, each with the most bytes its value may have. The server refuses (400) a request
+ * that has one of them twice, or longer: a second owner that a client slips past its proxy must never win. */
+#define REQUEST_HEADER_LIST(X)                                                                                         \
+	X(REQUEST_HEADER_OWNER, "X-Gatehouse-Owner", SUBJECT_HEADER_BYTES_MAX)                                         \
+	X(REQUEST_HEADER_TEMPLATE_VERSION, "X-Gatehouse-Template-Version", SUBJECT_HEADER_BYTES_MAX)                   \
+	X(REQUEST_HEADER_TRANSITION, "X-Gatehouse-Transition", SUBJECT_HEADER_BYTES_MAX)                               \
+	X(REQUEST_HEADER_PARTIAL_BODY, "x-envoy-auth-partial-body", SUBJECT_HEADER_BYTES_MAX)                          \
+	X(REQUEST_HEADER_IDEMPOTENCY_KEY, "Idempotency-Key", IDEMPOTENCY_KEY_BYTES_MAX)
+
+#define ENUMERATE(name, text, bytes_max) name,
+enum request_header { REQUEST_HEADER_LIST(ENUMERATE) REQUEST_HEADER_COUNT };
+#undef ENUMERATE
+
 struct request {
 	const struct service *service;
 	struct arena *arena;
 	const char *id; /* X-Request-Id: the caller's, if it is sane, else a new UUID */
 	const char *method;
-	const char *path;  /* decoded */
+	const char *path;  /* decoded, but for routes that take any rest of a path (route.h): there as sent */
 	const char *query; /* as sent, "" where there is none */
 	const char *parameter_names[ROUTE_PARAMETERS_MAX];
 	const char *parameters[ROUTE_PARAMETERS_MAX];
@@ -32,7 +46,8 @@ struct request {
 	size_t body_size;
 	const struct json *json; /* the parsed body on routes that take JSON; an empty body is an empty object */
 	const char *cookie;      /* the Cookie header, or NULL */
-	bool wants_html;         /* Accept prefers text/html */
+	const char *headers[REQUEST_HEADER_COUNT];
+	bool wants_html; /* Accept prefers text/html */
 	bool is_https;
 	struct caller caller;
 };
@@ -45,6 +60,9 @@ const char *request_query(const struct request *request, const char *name);
 
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *request, const char *name);
+
+/* The header's value as sent, "" where it is given but empty; NULL where it is absent. */
+const char *request_header(const struct request *request, enum request_header header);
 
 /* limit and after_id of a list; adds violations for values out of range. */
 struct page;

@@ -5,18 +5,21 @@
 #include "../api/connect.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
+#include "../api/impact.h"
 #include "../api/link_url.h"
 #include "../api/preflight.h"
 #include "../api/template.h"
 #include "../api/token.h"
 #include "../api/user.h"
 #include "../api/workspace.h"
+#include "../hook/receipts.h"
 #include "must_check.h"
 
 #define USERS "/api/v2/users"
 #define TEMPLATES "/api/v2/templates"
 #define VERSIONS "/api/v2/templateversions"
 #define LINKS "/api/v2/external-auth"
+#define GATE "/gate/v1"
 #define MEMBERS "/api/v2/organizations/{org}/members"
 
 const struct route ROUTES_API[] = {
@@ -39,6 +42,7 @@ const struct route ROUTES_API[] = {
 	{"POST", VERSIONS "/{id}/archive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_archive},
 	{"POST", VERSIONS "/{id}/unarchive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_unarchive},
 	{"GET", VERSIONS "/{id}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_preflight},
+	{"GET", "/gate/v1/templateversions/{id}/impact", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_impact},
 
 	{"POST", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_workspace_create},
 	{"GET", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_list},
@@ -53,10 +57,18 @@ const struct route ROUTES_API[] = {
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
+	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
+
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
+
+/* What a balancer in front asks, and the hooks. */
+const struct route ROUTES_HOOK[] = {
+	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+};
+const size_t ROUTES_HOOK_COUNT = COUNT_OF(ROUTES_HOOK);
 
 const struct route ROUTES_ADMIN[] = {
 	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},

@@ -15,21 +15,34 @@ enum route_caller {
 	ROUTE_NEEDS_NOTHING, /* browser routes find their own session; health has none */
 };
 
-enum route_body { ROUTE_NO_BODY, ROUTE_JSON_BODY };
+enum route_body {
+	ROUTE_NO_BODY,
+	ROUTE_JSON_BODY,
+	ROUTE_ANY_BODY, /* of any type, up to BODY_BYTES_MAX: somebody else's, read over */
+};
 
 struct route {
-	const char *method;
-	const char *pattern; /* "/api/v2/users/{user}": a segment in braces matches one non-empty segment */
+	const char *method; /* "ANY": every method the HTTP library knows */
+	/* "/api/v2/users/{user}": a segment in braces matches one non-empty segment. "/gate/v1/ext-authz/...": what
+	 * stands behind, which may be nothing, is the path of a request to somebody else and is taken as it was sent.
+	 */
+	const char *pattern;
 	enum route_caller caller;
 	enum route_body body;
 	route_handler *handler;
 };
 
-/* The API listener's and the admin listener's tables. */
+/* The tables of the API listener, of the hook listener (a part of the API's) and of the admin listener. */
 extern const struct route ROUTES_API[];
 extern const size_t ROUTES_API_COUNT;
+extern const struct route ROUTES_HOOK[];
+extern const size_t ROUTES_HOOK_COUNT;
 extern const struct route ROUTES_ADMIN[];
 extern const size_t ROUTES_ADMIN_COUNT;
+
+/* Whether a target as sent is below a pattern that takes any rest of a path: escaped slashes, dots and odd bytes in it
+ * are between the two whose request it is. */
+bool route_takes_any_path(const struct route *routes, size_t route_count, const char *target);
 
 /* Finds the route and fills the request's parameters. NULL with PROBLEM_NOT_FOUND where no pattern fits the path, or
  * with PROBLEM_METHOD_NOT_ALLOWED and *ret_allow (for the Allow header) where only the method does not. HEAD finds GET.

@@ -7,6 +7,9 @@
 
 #include "../base/text.h"
 
+#define ANY_METHOD "ANY"
+#define ANY_REST "/..."
+
 static size_t segment_size(const char *segment)
 {
 	return strcspn(segment, "/");
@@ -20,8 +23,35 @@ static bool segment_is_taken(const char *segment, size_t size)
 	return !(size == 2 && segment[0] == '.' && segment[1] == '.');
 }
 
+/* "/a/..." fits "/a", "/a/" and all below them. */
+static bool rest_fits(const char *pattern, const char *path)
+{
+	size_t prefix_size = strlen(pattern) - strlen(ANY_REST);
+
+	if (strncmp(pattern, path, prefix_size) != 0)
+		return false;
+	return path[prefix_size] == '\0' || path[prefix_size] == '/';
+}
+
+static bool takes_any_rest(const char *pattern)
+{
+	size_t size = strlen(pattern);
+
+	return size > strlen(ANY_REST) && strcmp(pattern + size - strlen(ANY_REST), ANY_REST) == 0;
+}
+
+bool route_takes_any_path(const struct route *routes, size_t route_count, const char *target)
+{
+	for (size_t i = 0; i < route_count; i++)
+		if (takes_any_rest(routes[i].pattern) && rest_fits(routes[i].pattern, target))
+			return true;
+	return false;
+}
+
 static bool pattern_fits(const char *pattern, const char *path)
 {
+	if (takes_any_rest(pattern))
+		return rest_fits(pattern, path);
 	while (*pattern != '\0' && *path != '\0') {
 		if (*pattern == '{') {
 			size_t size = segment_size(path);
@@ -60,7 +90,7 @@ static void fill_parameters(struct request *request, const char *pattern)
 
 static bool method_fits(const char *of_route, const char *of_request)
 {
-	if (strcmp(of_route, of_request) == 0)
+	if (strcmp(of_route, of_request) == 0 || strcmp(of_route, ANY_METHOD) == 0)
 		return true;
 	return strcmp(of_request, "HEAD") == 0 && strcmp(of_route, "GET") == 0;
 }

@@ -160,12 +160,39 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 
 static bool skip_body(struct exchange *exchange, struct problem *problem)
 {
-	if (!body_skip(&exchange->source, &exchange->framing)) {
+	/* A client that asks first (RFC 9110 section 10.1.1) is told before it sends what nobody wants. */
+	if ((has_body(exchange) && exchange->framing.expects_continue) ||
+		!body_skip(&exchange->source, &exchange->framing, BODY_IGNORED_BYTES_MAX)) {
 		exchange->close = true;
 		return problem_set(problem, PROBLEM_BODY_TOO_LARGE, "This request takes no body.");
 	}
 	exchange->has_unread_body = false;
 	return true;
+}
+
+static bool ignore_body(struct exchange *exchange, struct problem *problem)
+{
+	if (!body_skip(&exchange->source, &exchange->framing, BODY_BYTES_MAX)) {
+		exchange->close = true;
+		return problem_set(problem, PROBLEM_BODY_TOO_LARGE,
+			"The body is larger than %d bytes, or did not come whole within %d s.", BODY_BYTES_MAX,
+			REQUEST_READ_MS / 1000);
+	}
+	exchange->has_unread_body = false;
+	return true;
+}
+
+static bool take_body(struct exchange *exchange, struct json **ret_root, struct problem *problem)
+{
+	switch (exchange->route->body) {
+	case ROUTE_NO_BODY:
+		return skip_body(exchange, problem);
+	case ROUTE_JSON_BODY:
+		return read_json(exchange, ret_root, problem);
+	case ROUTE_ANY_BODY:
+		return ignore_body(exchange, problem);
+	}
+	return false;
 }
 
 RELEASE_WITH(release_tree, struct json, json_free)
@@ -175,8 +202,7 @@ static bool call_handler(struct exchange *exchange, struct problem *problem)
 	struct request *request = &exchange->request;
 	SCOPED(release_tree) struct json *root = NULL;
 	bool done;
-	bool has_come = exchange->route->body == ROUTE_JSON_BODY ? read_json(exchange, &root, problem)
-								 : skip_body(exchange, problem);
+	bool has_come = take_body(exchange, &root, problem);
 
 	exchange->source.finish(exchange->source.connection);
 	if (!has_come)
@@ -187,12 +213,37 @@ static bool call_handler(struct exchange *exchange, struct problem *problem)
 	return done;
 }
 
+static bool take_path(struct exchange *exchange, struct problem *problem)
+{
+	const char *target = exchange->head->target;
+
+	if (!route_takes_any_path(exchange->routes, exchange->route_count, target))
+		return framing_decode_path(exchange->arena, target, &exchange->request.path, problem);
+	exchange->request.path = target;
+	return true;
+}
+
+static bool take_headers(struct exchange *exchange, struct problem *problem)
+{
+#define ENUMERATE(name, text, bytes_max) [name] = {text, bytes_max},
+	static const struct {
+		const char *name;
+		size_t bytes_max;
+	} rows[] = {REQUEST_HEADER_LIST(ENUMERATE)};
+#undef ENUMERATE
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (!head_single_value(
+			    exchange->head, rows[i].name, rows[i].bytes_max, &exchange->request.headers[i], problem))
+			return false;
+	return true;
+}
+
 static bool take_steps(struct exchange *exchange, struct problem *problem)
 {
 	const char *allow = NULL;
 
-	if (!framing_check(exchange->head, &exchange->framing, problem) ||
-		!framing_decode_path(exchange->arena, exchange->head->target, &exchange->request.path, problem)) {
+	if (!framing_check(exchange->head, &exchange->framing, problem) || !take_path(exchange, problem)) {
 		exchange->close = true;
 		return false;
 	}
@@ -208,7 +259,7 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 		reply_add_header(&exchange->reply, "Allow", allow);
 		return false;
 	}
-	return identify(exchange, problem) && call_handler(exchange, problem);
+	return take_headers(exchange, problem) && identify(exchange, problem) && call_handler(exchange, problem);
 }
 
 /* An answer that forgot its status, or a problem that forgot its kind, is our bug and not the caller's business. */

@@ -29,6 +29,20 @@ static size_t head_count(const struct request_head *head, const char *name)
 	return count;
 }
 
+bool head_single_value(const struct request_head *head, const char *name, size_t bytes_max, const char **ret_value,
+	struct problem *problem)
+{
+	*ret_value = head_value(head, name);
+	if (*ret_value == NULL)
+		return true;
+	if (head_count(head, name) > 1)
+		return problem_set(problem, PROBLEM_BAD_REQUEST, "Header %s is given more than once.", name);
+	if (strlen(*ret_value) > bytes_max)
+		return problem_set(
+			problem, PROBLEM_BAD_REQUEST, "Header %s is longer than %zu bytes.", name, bytes_max);
+	return true;
+}
+
 bool head_wants_keep_alive(const struct request_head *head)
 {
 	const char *connection = head_value(head, "Connection");

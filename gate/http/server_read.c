@@ -86,23 +86,25 @@ bool body_read(const struct body_source *source, const struct body_framing *fram
 	return true;
 }
 
-bool body_skip(const struct body_source *source, const struct body_framing *framing)
+bool body_skip(const struct body_source *source, const struct body_framing *framing, int64_t bytes_max)
 {
 	char bytes[4096];
-	size_t size = 0;
+	int64_t size = 0;
 
 	if (!framing->is_chunked && framing->length == 0)
 		return true;
-	if (framing->length > BODY_IGNORED_BYTES_MAX || framing->expects_continue)
+	if (framing->length > bytes_max)
 		return false;
-	while (size <= BODY_IGNORED_BYTES_MAX) {
+	if (framing->expects_continue && !source->send_continue(source->connection))
+		return false;
+	while (size <= bytes_max) {
 		int got = source->read(source->connection, bytes, sizeof(bytes));
 
 		if (got < 0)
 			return false;
 		if (got == 0)
-			return framing->is_chunked || size == (size_t)framing->length;
-		size += (size_t)got;
+			return framing->is_chunked || size == framing->length;
+		size += got;
 	}
 	return false;
 }

@@ -17,7 +17,7 @@ struct body_source {
 	void (*finish)(void *connection);
 };
 
-/* Bodies up to this size that nobody wants are read over, so that the connection can be kept. */
+/* Bodies up to this size that a request has for no reason are read over, so that the connection can be kept. */
 #define BODY_IGNORED_BYTES_MAX 65536
 
 /* Reads the whole body into the arena, NUL-terminated. PROBLEM_BODY_TOO_LARGE beyond BODY_BYTES_MAX (before reading
@@ -26,9 +26,10 @@ struct body_source {
 MUST_CHECK bool body_read(const struct body_source *source, const struct body_framing *framing, struct arena *arena,
 	const char **ret_body, size_t *ret_size, struct problem *problem);
 
-/* Reads over a body that nobody wants; false where it is too large or does not come, and the connection must be closed.
+/* Reads over a body that nobody wants, up to bytes_max; false where it is larger or does not come, and the connection
+ * must be closed.
  */
-bool body_skip(const struct body_source *source, const struct body_framing *framing);
+bool body_skip(const struct body_source *source, const struct body_framing *framing, int64_t bytes_max);
 
 /* Whether a Content-Type names JSON: application/json, with or without parameters. */
 bool content_type_is_json(const char *content_type);

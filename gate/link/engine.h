@@ -10,6 +10,7 @@
 struct breakers;
 struct flights;
 struct inquiries;
+struct receipt_keys;
 struct verdict_cache;
 
 struct engine {
@@ -18,13 +19,15 @@ struct engine {
 	struct http_client *http;
 	const char *access_url; /* every URL handed out starts with it; no trailing slash */
 	int64_t gate_timeout_ms;
-	enum enforcement enforcement;   /* of the deployment */
-	struct flights *flights;        /* refreshes under way; NULL: this engine refreshes nothing */
-	struct inquiries *inquiries;    /* questions to providers under way */
-	struct verdict_cache *verdicts; /* NULL: none is used again */
-	struct breakers *breakers;      /* NULL: every provider is asked always */
+	struct enforcement_setting enforcement; /* of the deployment */
+	struct flights *flights;                /* refreshes under way; NULL: this engine refreshes nothing */
+	struct inquiries *inquiries;            /* questions to providers under way */
+	struct verdict_cache *verdicts;         /* NULL: none is used again */
+	struct breakers *breakers;              /* NULL: every provider is asked always */
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
+	struct receipt_keys *receipts; /* NULL: there are none */
+	int64_t receipt_lifetime_ms;
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize

@@ -27,9 +27,17 @@ static const struct link *question_link(const struct gate_question *question, co
 	return NULL;
 }
 
+static const struct exemption *question_exemption(const struct gate_question *question, const char *provider_id)
+{
+	for (size_t i = 0; i < question->exemption_count; i++)
+		if (strcmp(question->exemptions[i].provider_id, provider_id) == 0)
+			return &question->exemptions[i];
+	return NULL;
+}
+
 static int64_t verdict_age_max_ms(const struct gate_question *question, const struct provider *provider)
 {
-	return question->preflight ? provider->preflight_max_age_ms : provider->gate_max_age_ms;
+	return question->moment == MOMENT_PREFLIGHT ? provider->preflight_max_age_ms : provider->gate_max_age_ms;
 }
 
 /* --- which requirements are asked for ---------------------------------------------------------------------------- */
@@ -60,7 +68,7 @@ static void fill_settling(const struct evaluation *evaluation, struct provider *
 {
 	const struct gate_question *question = evaluation->question;
 	struct settling *settling = &evaluation->settlings[tag];
-	bool may_refresh = evaluation->scope.engine->flights != NULL && !question->without_refresh;
+	bool may_refresh = evaluation->scope.engine->flights != NULL && !question->without_effects;
 
 	settling->provider = provider;
 	settling->tag = tag;
@@ -147,6 +155,8 @@ static void settle_all(struct evaluation *evaluation)
 	waiter_free(scope->waiter);
 }
 
+static const struct enforcement_setting silent;
+
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
 
 /* What is said of a requirement nobody was asked about. An optional one at create never blocks whatever is said; one
@@ -165,15 +175,18 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 	const struct settling *settling = evaluation->of_requirement[index];
 	const struct provider *provider = finding->provider;
 	struct judged judged = {.requirement = requirement, .fail_mode = FAIL_MODE_CLOSED};
-	enum enforcement of_provider = ENFORCEMENT_INHERIT;
+	const struct enforcement_setting *of_provider = &silent;
 
+	finding->exemption = question_exemption(question, requirement->provider_id);
+	judged.exempt = finding->exemption != NULL;
 	if (provider != NULL) {
-		of_provider = provider->enforcement;
+		of_provider = &provider->enforcement;
 		judged.fail_mode = provider->fail_mode;
 		judged.last_known_good_max_age_ms = provider->last_known_good_max_age_ms;
 	}
-	judged.enforcement = enforcement_effective(
-		of_provider, question->template_enforcement, evaluation->scope.engine->enforcement);
+	judged.enforcement = enforcement_effective(of_provider,
+		question->template_enforcement != NULL ? question->template_enforcement : &silent,
+		&evaluation->scope.engine->enforcement, question->moment);
 	if (settling == NULL) {
 		finding->linked = question_link(question, requirement->provider_id) != NULL;
 		judged.reason = reason_unasked(finding);
@@ -184,6 +197,10 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 	judged.last_valid_at_ms = settling->known_good_at_ms;
 	finding->linked = settling->facts.linked;
 	finding->generation = finding->linked ? settling->link.generation : 0;
+	if (finding->linked) {
+		finding->access_token = settling->link.access_token;
+		finding->token_expires_at_ms = settling->link.expires_at_ms;
+	}
 	finding->provider_status = settling->provider_status;
 	finding->duration_us = settling->duration_us;
 	return judged;
@@ -213,9 +230,10 @@ static void count_answer(const struct gate_question *question, const struct gate
 				1);
 	}
 	metrics_add(METRIC_DECISIONS,
-		(struct metric_labels){{question->moment, outcome_word(answer->decision.outcome), NULL}}, 1);
-	metrics_observe_us(METRIC_EVALUATION_DURATION, (struct metric_labels){{question->moment, NULL, NULL}},
-		answer->duration_us);
+		(struct metric_labels){{moment_word(question->moment), outcome_word(answer->decision.outcome), NULL}},
+		1);
+	metrics_observe_us(METRIC_EVALUATION_DURATION,
+		(struct metric_labels){{moment_word(question->moment), NULL, NULL}}, answer->duration_us);
 }
 
 bool gate_evaluate(struct engine *engine, const struct gate_question *question, struct arena *arena,
@@ -237,7 +255,7 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 	fill_evaluation(&evaluation, ret_answer);
 	settle_all(&evaluation);
 	decide_answer(&evaluation, ret_answer);
-	for (size_t i = 0; i < evaluation.settling_count; i++)
+	for (size_t i = 0; i < evaluation.settling_count && !question->without_effects; i++)
 		settle_note(&evaluation.scope, &evaluation.settlings[i]);
 	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
 	count_answer(question, ret_answer);

@@ -5,6 +5,7 @@
 #ifndef LINK_GATE_H
 #define LINK_GATE_H
 
+#include "../store/exemptions.h"
 #include "../store/links.h"
 #include "engine.h"
 
@@ -13,11 +14,12 @@ struct gate_question {
 	const struct requirements *requirements;
 	size_t link_count;
 	const struct link *links; /* the owner's, as read; others are ignored */
-	enum enforcement template_enforcement;
-	const char *moment;   /* "create" or "preflight": a literal, label of the metrics */
+	size_t exemption_count;
+	const struct exemption *exemptions;                     /* in force, of this owner and template */
+	const struct enforcement_setting *template_enforcement; /* NULL: says nothing */
+	enum moment moment;   /* MOMENT_PREFLIGHT: PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
 	bool ask_optional;    /* preflight shows optional ones too; create does not ask for them */
-	bool preflight;       /* PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
-	bool without_refresh; /* an evaluation that may not change anything spends no refresh token */
+	bool without_effects; /* a dry run: spends no refresh token and writes nothing */
 	int64_t timeout_ms;   /* the budget of the whole evaluation */
 };
 
@@ -27,8 +29,11 @@ struct gate_finding {
 	struct provider *provider; /* NULL: named by the version as optional, not configured */
 	bool asked_for;            /* false for an optional one at create: its state was not looked at */
 	bool linked;
-	int64_t generation;  /* of the link it was judged by; 0 where there is none */
-	int provider_status; /* last HTTP status seen, 0: not asked or no answer */
+	const struct exemption *exemption; /* in force for this provider; NULL: none */
+	struct secret access_token;        /* of the link as it was judged; empty where no key opens it */
+	int64_t token_expires_at_ms;       /* 0: never */
+	int64_t generation;                /* of the link it was judged by; 0 where there is none */
+	int provider_status;               /* last HTTP status seen, 0: not asked or no answer */
 	int64_t duration_us;
 };
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/json_text.h"
 
 char *gate_authenticate_url(const struct engine *engine, const char *provider_id, struct arena *arena)
@@ -31,6 +32,19 @@ static void add_retry_after(struct text *state, unsigned retry_after_s)
 		json_text_integer(state, "retry_after", (int64_t)retry_after_s);
 }
 
+/* Only where there is one, so that what most answers do not have costs them nothing. */
+static void add_exemption(struct text *entry, const struct exemption *exemption, struct arena *arena)
+{
+	if (exemption == NULL)
+		return;
+	json_text_open(entry, "exemption", '{');
+	json_text_string(entry, "id", exemption->id);
+	json_text_string(entry, "reason", exemption->reason);
+	json_text_string(entry, "granted_by", exemption->granted_by_name);
+	json_text_string(entry, "until", clock_rfc3339(arena, exemption->expires_at_ms));
+	json_text_close(entry, '}');
+}
+
 void gate_json_push_state(struct text *state, const struct engine *engine, const struct gate_finding *finding,
 	bool with_retry_after, struct arena *arena)
 {
@@ -52,6 +66,7 @@ void gate_json_push_state(struct text *state, const struct engine *engine, const
 	add_fixable_by(state, reason);
 	if (with_retry_after)
 		add_retry_after(state, finding->finding.retry_after_s);
+	add_exemption(state, finding->exemption, arena);
 	json_text_close(state, '}');
 }
 
@@ -88,7 +103,25 @@ static void add_sentences(struct text *text, const struct gate_answer *answer, e
 	}
 }
 
-static const char *refusal_detail(const struct gate_answer *answer, const char *owner_name, struct arena *arena)
+const char *gate_message(const struct gate_answer *answer, enum moment moment)
+{
+	static const char *const required[] = {
+		[MOMENT_CREATE] = "External authentication is required to create a workspace with this template.",
+		[MOMENT_START] = "External authentication is required to start this workspace.",
+		[MOMENT_AUTOSTART] = "External authentication is required to start this workspace by schedule.",
+		[MOMENT_CLAIM] = "External authentication is required to create a workspace with this template.",
+		[MOMENT_ACQUIRE] = "External authentication is required to build this workspace.",
+		[MOMENT_PREFLIGHT] = "External authentication is required to create a workspace with this template.",
+	};
+
+	if (answer->decision.outcome == OUTCOME_ALLOWED)
+		return "The owner may go on.";
+	if (answer->decision.outcome == OUTCOME_REFUSED && (unsigned)moment < COUNT_OF(required))
+		return required[moment];
+	return "External authentication could not be verified right now; try again.";
+}
+
+const char *gate_detail(const struct gate_answer *answer, const char *owner_name, struct arena *arena)
 {
 	struct text text = text_in(arena);
 
@@ -132,40 +165,83 @@ static void add_states(
 	json_text_close(root, ']');
 }
 
+static enum verdict told_verdict(const struct gate_answer *answer)
+{
+	return answer->decision.outcome == OUTCOME_REFUSED ? VERDICT_MISSING : VERDICT_UNVERIFIABLE;
+}
+
+static const char *refusal_code(const struct gate_answer *answer)
+{
+	if (answer->decision.outcome == OUTCOME_ALLOWED)
+		return NULL;
+	return problem_word(answer->decision.outcome == OUTCOME_REFUSED ? PROBLEM_EXTERNAL_AUTH_REQUIRED
+									: PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE);
+}
+
 char *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
-	const struct gate_refusal *refusal, struct arena *arena)
+	const struct gate_telling *telling, struct arena *arena)
 {
 	struct text root = text_in(arena);
-	bool refused = answer->decision.outcome == OUTCOME_REFUSED;
-	enum problem_kind kind = refused ? PROBLEM_EXTERNAL_AUTH_REQUIRED : PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE;
 
 	json_text_open(&root, NULL, '{');
-	json_text_string(&root, "message",
-		refused ? "External authentication is required to create a workspace with this template."
-			: "External authentication could not be verified right now; try again.");
-	json_text_string(&root, "detail", refusal_detail(answer, refusal->owner_name, arena));
-	json_text_string(&root, "code", problem_word(kind));
-	json_text_string(&root, "decision_id", refusal->decision_id);
-	json_text_string(&root, "request_id", refusal->request_id);
-	add_validations(&root, answer, refused ? VERDICT_MISSING : VERDICT_UNVERIFIABLE);
+	json_text_string(&root, "message", gate_message(answer, telling->moment));
+	json_text_string(&root, "detail", gate_detail(answer, telling->owner_name, arena));
+	json_text_string(&root, "code", refusal_code(answer));
+	json_text_string(&root, "decision_id", telling->decision_id);
+	json_text_string(&root, "request_id", telling->request_id);
+	add_validations(&root, answer, told_verdict(answer));
 	add_states(&root, engine, answer, arena);
 	json_text_close(&root, '}');
 	return root.bytes;
 }
 
-void gate_json_push_warnings(struct json *array, const struct gate_answer *answer, struct arena *arena)
+void gate_json_add_decision(struct text *root, const struct engine *engine, const struct gate_answer *answer,
+	const struct gate_telling *telling, struct arena *arena)
+{
+	bool allowed = answer->decision.outcome == OUTCOME_ALLOWED;
+	bool has_receipt = telling->receipt != NULL;
+
+	json_text_bool(root, "allowed", allowed);
+	json_text_string(root, "outcome", outcome_word(answer->decision.outcome));
+	json_text_string(root, "decision_id", telling->decision_id);
+	json_text_string(root, "message", gate_message(answer, telling->moment));
+	json_text_string(root, "detail", allowed ? NULL : gate_detail(answer, telling->owner_name, arena));
+	json_text_string(root, "code", refusal_code(answer));
+	json_text_string(root, "moment", moment_word(telling->moment));
+	json_text_bool(root, "dry_run", telling->dry_run);
+	add_validations(root, answer, told_verdict(answer));
+	add_states(root, engine, answer, arena);
+	json_text_raw(root, "warnings", telling->warnings);
+	add_retry_after(root, answer->decision.retry_after_s);
+	json_text_string(root, "receipt", telling->receipt);
+	json_text_string(
+		root, "receipt_expires_at", has_receipt ? clock_rfc3339(arena, telling->receipt_expires_at_ms) : NULL);
+}
+
+static const char *warning_message(const struct gate_finding *finding, struct arena *arena)
+{
+	const char *sentence = reason_sentence(finding->finding.reason);
+
+	if (!finding->finding.exempt)
+		return arena_printf(arena, "%s: %s", display_name(finding), sentence);
+	return arena_printf(arena, "%s: exempt until %s (%s). %s", display_name(finding),
+		clock_rfc3339(arena, finding->exemption->expires_at_ms), finding->exemption->reason, sentence);
+}
+
+void gate_json_push_warnings(struct text *array, const struct gate_answer *answer, struct arena *arena)
 {
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		const struct gate_finding *finding = &answer->findings[i];
 
 		if (!finding->finding.warns)
 			continue;
-		struct json *warning = json_push_object(array);
-
-		json_add_string(warning, "provider", finding->finding.requirement->provider_id);
-		json_add_string(warning, "reason", reason_word(finding->finding.reason));
-		json_add_string(warning, "message",
-			arena_printf(arena, "%s: %s", display_name(finding), reason_sentence(finding->finding.reason)));
+		json_text_open(array, NULL, '{');
+		json_text_string(array, "provider", finding->finding.requirement->provider_id);
+		json_text_string(array, "reason", reason_word(finding->finding.reason));
+		json_text_string(array, "message", warning_message(finding, arena));
+		if (finding->finding.exempt)
+			add_exemption(array, finding->exemption, arena);
+		json_text_close(array, '}');
 	}
 }
 
@@ -173,6 +249,10 @@ static void add_what_was_found(struct text *entry, const struct gate_finding *fi
 {
 	json_text_string(entry, "verdict", verdict_word(reason_verdict(finding->finding.reason)));
 	json_text_string(entry, "reason", reason_word(finding->finding.reason));
+	json_text_string(entry, "enforcement", enforcement_word(finding->finding.enforcement));
+	json_text_bool(entry, "would_block", finding->finding.would_block);
+	json_text_string(entry, "exemption_id", finding->finding.exempt ? finding->exemption->id : NULL);
+	json_text_integer(entry, "generation", finding->generation);
 	json_text_integer(entry, "status", finding->provider_status);
 	json_text_integer(entry, "duration_ms", finding->duration_us / 1000);
 }

@@ -13,17 +13,32 @@
 void gate_json_push_state(struct text *state, const struct engine *engine, const struct gate_finding *finding,
 	bool with_retry_after, struct arena *arena);
 
-/* The whole refusal as text: message, detail, code, decision_id, request_id, validations, external_auth. */
-struct gate_refusal {
+/* What an answer tells beside what the gate found. */
+struct gate_telling {
 	const char *decision_id;
 	const char *request_id;
 	const char *owner_name;
+	enum moment moment;
+	bool dry_run;
+	const char *warnings; /* JSON array text (evaluation_warnings); for gate_json_decision */
+	const char *receipt;  /* NULL: none */
+	int64_t receipt_expires_at_ms;
 };
-char *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
-	const struct gate_refusal *refusal, struct arena *arena);
 
-/* The warnings of an answer that passed: [{provider, reason, message}]. */
-void gate_json_push_warnings(struct json *array, const struct gate_answer *answer, struct arena *arena);
+/* The whole refusal as text: message, detail, code, decision_id, request_id, validations, external_auth. */
+char *gate_json_refusal(const struct engine *engine, const struct gate_answer *answer,
+	const struct gate_telling *telling, struct arena *arena);
+
+/* The members of a decision as a check answers it (contract section 7), yes or no, into the open object. */
+void gate_json_add_decision(struct text *root, const struct engine *engine, const struct gate_answer *answer,
+	const struct gate_telling *telling, struct arena *arena);
+
+/* A sentence that says what a refusal or an answer that could not be had is about. */
+const char *gate_message(const struct gate_answer *answer, enum moment moment);
+const char *gate_detail(const struct gate_answer *answer, const char *owner_name, struct arena *arena);
+
+/* The warnings of an answer that passed, into the open array: {provider, reason, message, exemption?}. */
+void gate_json_push_warnings(struct text *array, const struct gate_answer *answer, struct arena *arena);
 
 /* The findings as the decision log keeps them. */
 char *gate_json_findings(const struct gate_answer *answer, struct arena *arena);

@@ -229,11 +229,11 @@ static void builder_set_words(struct builder *builder)
 	struct provider *provider = builder->provider;
 
 	provider->fail_mode = fail_mode == NULL ? FAIL_MODE_CLOSED : fail_mode_from_word(fail_mode);
-	provider->enforcement = enforcement == NULL ? ENFORCEMENT_INHERIT : enforcement_from_word(enforcement);
 	if (provider->fail_mode == FAIL_MODE_COUNT)
 		builder_refuse(builder, PROVIDER_FIELD_FAIL_MODE, "closed, open or last_known_good");
-	if (provider->enforcement == ENFORCEMENT_COUNT)
-		builder_refuse(builder, PROVIDER_FIELD_ENFORCEMENT, "deny, warn or dryrun");
+	if (!enforcement_setting_read(enforcement == NULL ? "" : enforcement, &provider->enforcement))
+		builder_refuse(builder, PROVIDER_FIELD_ENFORCEMENT,
+			"deny, warn or dryrun, or such a word for one moment, like deny,autostart=warn");
 }
 
 static void builder_set_durations(struct builder *builder)

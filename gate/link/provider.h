@@ -59,7 +59,7 @@ struct provider {
 	bool no_refresh;
 	bool pkce; /* S256 */
 	enum fail_mode fail_mode;
-	enum enforcement enforcement;
+	struct enforcement_setting enforcement;
 	int64_t last_known_good_max_age_ms;
 	int64_t min_valid_ms;
 	int64_t gate_max_age_ms;

@@ -2,6 +2,7 @@
 /* Builds: see builds.h. */
 #include "builds.h"
 
+#include "bell.h"
 #include "build_row.h"
 
 void build_read_row(struct row *row, struct arena *arena, struct build_record *ret_record)
@@ -125,6 +126,8 @@ bool build_insert_start(struct store *store, struct arena *arena, const struct b
 	ret_record->build.number = row_integer(&row);
 	ret_record->build.created_at_ms = row_time_ms(&row);
 	*ret_end = inserted ? BUILD_DONE : end_of(&row);
+	if (inserted)
+		bell_ring(store_bell(store));
 	return true;
 }
 
@@ -140,14 +143,16 @@ bool build_insert_free(struct store *store, struct arena *arena, const struct bu
 	bind_text(&call, free->transition);
 	bind_text(&call, free->reason);
 	bind_text(&call, free->initiator_id);
+	bind_text(&call, free->workspace->owner_id);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!build_run_insert(store, &call, &rows, problem) || !refuse_violation(&rows, problem))
 		return false;
-	*ret_end = rows_count(&rows) > 0 ? BUILD_DONE : BUILD_WORKSPACE_GONE;
+	*ret_end = rows_count(&rows) > 0 ? BUILD_DONE : BUILD_MOVED;
 	if (*ret_end != BUILD_DONE)
 		return true;
 	struct row row = row_at(&rows, 0);
 	ret_record->build.number = row_integer(&row);
 	ret_record->build.created_at_ms = row_time_ms(&row);
+	bell_ring(store_bell(store));
 	return true;
 }

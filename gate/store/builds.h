@@ -5,7 +5,7 @@
 #ifndef STORE_BUILDS_H
 #define STORE_BUILDS_H
 
-#include "decision_bind.h"
+#include "gated_bind.h"
 
 /* A build with all that is told of it. `build` is what a workspace shows of its latest one. */
 struct build_record {
@@ -22,6 +22,7 @@ struct build_record {
 	const char *provisioner_id;
 	int64_t started_at_ms; /* 0: not handed out yet */
 	int64_t completed_at_ms;
+	int64_t lease_until_ms; /* known where it was just handed out */
 };
 
 MUST_CHECK bool build_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
@@ -51,7 +52,7 @@ enum build_end {
 MUST_CHECK bool build_insert_start(struct store *store, struct arena *arena, const struct build_start *start,
 	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
 
-/* A stop or a deletion. */
+/* A stop, a deletion, or the start of a workspace built ahead: never gated. */
 struct build_free {
 	const struct workspace *workspace;
 	const char *transition;
@@ -59,7 +60,7 @@ struct build_free {
 	const char *initiator_id;
 };
 
-/* BUILD_DONE, or BUILD_WORKSPACE_GONE. */
+/* BUILD_DONE, or BUILD_MOVED where the workspace is deleted, another's, or to be started while it is being deleted. */
 MUST_CHECK bool build_insert_free(struct store *store, struct arena *arena, const struct build_free *free,
 	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
 

@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* PostgreSQL counts microseconds from 2000-01-01. */
@@ -41,6 +42,9 @@ void call_write(struct call *call, enum query query)
 
 static void bind(struct call *call, const char *value, size_t size, enum format format)
 {
+	/* A statement with more parameters than there is room for is a bug of ours, and found by its first test. */
+	if (call->count == CALL_PARAMETERS_MAX)
+		abort();
 	call->values[call->count] = value;
 	call->sizes[call->count] = (int)size;
 	call->formats[call->count] = (int)format;

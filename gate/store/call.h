@@ -15,8 +15,8 @@
 #include "sql.h"
 #include "store.h"
 
-/* workspace_insert has the most, 16. */
-#define CALL_PARAMETERS_MAX 16
+/* What is written behind the gate carries its decision: up to thirty. */
+#define CALL_PARAMETERS_MAX 32
 
 struct call {
 	enum query query;

@@ -10,12 +10,18 @@
 struct decision_row {
 	const char *id; /* UUID */
 	const char *request_id;
-	const char *moment; /* "create"; later start, claim, acquire, check */
+	const char *surface; /* surface_word; NULL: api */
+	const char *moment;  /* moment_word */
 	const char *initiator_id;
-	const char *owner_id;
+	const char *on_behalf_of; /* whom a control plane named as initiator, or NULL */
+	const char *owner_id;     /* NULL: an owner whom the service has not seen yet */
+	const char *owner_name;
 	const char *template_version_id;
-	const char *outcome;  /* outcome_word */
-	const char *findings; /* JSON array: provider, verdict, reason, optional, status, duration_ms */
+	const char *outcome;        /* outcome_word */
+	const char *strict_outcome; /* had everything been enforced and nobody been exempt */
+	size_t reason_count;
+	const char *const *reasons; /* reason_word of the findings that were not plainly good, each once */
+	const char *findings;       /* JSON array, as gate_json_findings writes it */
 	int64_t duration_ms;
 };
 

@@ -26,7 +26,8 @@ static bool read_version(struct row *row, struct arena *arena, struct create_fac
 		return true;
 	}
 	ret_facts->template_name = row_text(row, arena);
-	ret_facts->template_enforcement = enforcement_of_column(row_text(row, arena));
+	/* A setting that a newer service wrote and this one does not know says nothing: then the deployment's holds. */
+	(void)enforcement_setting_read(row_text(row, arena), &ret_facts->template_enforcement);
 	ret_facts->template_deprecated = row_bool(row);
 	return version_read_row(row, arena, &ret_facts->version, problem);
 }
@@ -45,6 +46,27 @@ static void read_links(const struct rows *rows, struct arena *arena, const struc
 	}
 }
 
+static void bind_named(struct call *call, struct arena *arena, const struct requirements *named)
+{
+	const char *provider_ids[REQUIREMENTS_MAX];
+	if (named == NULL) {
+		bind_null(call);
+		return;
+	}
+	for (size_t i = 0; i < named->count; i++)
+		provider_ids[i] = named->list[i].provider_id;
+	bind_texts(call, arena, named->count, provider_ids);
+}
+
+/* Named providers stand for a version: nothing is stored of it but what was named. */
+static void adopt_named(const struct requirements *named, struct create_facts *ret_facts)
+{
+	if (named == NULL)
+		return;
+	ret_facts->version_found = true;
+	ret_facts->version.requirements = *named;
+}
+
 bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
 	struct create_facts *ret_facts, struct problem *problem)
 {
@@ -55,6 +77,7 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 	bind_text(&call, question->template_id);
 	bind_text(&call, question->version_id);
 	bind_text(&call, question->workspace_name);
+	bind_named(&call, arena, question->named);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
@@ -62,6 +85,7 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 	read_owner(&row, arena, ret_facts);
 	if (!read_version(&row, arena, ret_facts, problem))
 		return false;
+	adopt_named(question->named, ret_facts);
 	ret_facts->name_taken = row_bool(&row);
 	read_links(&rows, arena, store_vault(store), row.column, ret_facts);
 	return true;

@@ -2,9 +2,9 @@
 /* Workspaces built ahead: see prebuilds.h. */
 #include "prebuilds.h"
 
+#include "bell.h"
 #include "build_row.h"
 
-#define PREBUILDS_USER_ID "00000000-0000-7000-8000-000000000001"
 #define PREBUILDS_USER_NAME "prebuilds"
 
 /* 64 random bits never meet in one owner's names. */
@@ -81,6 +81,8 @@ bool prebuilds_insert(struct store *store, struct arena *arena, const struct pre
 		workspaces[i].latest_build.created_at_ms = created_at_ms;
 	}
 	*ret_workspaces = workspaces;
+	if (*ret_inserted)
+		bell_ring(store_bell(store));
 	return true;
 }
 
@@ -144,5 +146,7 @@ bool workspace_claim(struct store *store, struct arena *arena, const struct work
 		return problem_set(problem, PROBLEM_INTERNAL, "The workspace breaks the rule %s.", rows.violated);
 	struct row row = row_at(&rows, 0);
 	*ret_end = read_claim(&row, arena, ret_workspace);
+	if (*ret_end == CLAIM_DONE)
+		bell_ring(store_bell(store));
 	return true;
 }

@@ -5,6 +5,9 @@
 
 #include "builds.h"
 
+/* The user who owns them: schema/migrations/0001_start.sql. */
+#define PREBUILDS_USER_ID "00000000-0000-7000-8000-000000000001"
+
 struct prebuilds_insert {
 	const struct template_version *version;
 	const char *initiator_id;

@@ -2,6 +2,7 @@
 /* The queue of builds: see provisioner.h. */
 #include "provisioner.h"
 
+#include "bell.h"
 #include "build_row.h"
 
 /* Each more means that somebody queued another build of the workspace within the milliseconds of one statement. */
@@ -64,7 +65,7 @@ bool build_hand_out(struct store *store, struct arena *arena, const struct build
 	ret_record->provisioner_id = hand_out->provisioner_id;
 	ret_record->attempt = row_integer(&row);
 	ret_record->started_at_ms = row_time_ms(&row);
-	row_skip(&row, 1);
+	ret_record->lease_until_ms = row_time_ms(&row);
 	bool links = row_bool(&row);
 	bool owner = row_bool(&row);
 	if (done)
@@ -86,6 +87,18 @@ bool build_fail(struct store *store, const char *id, const char *lease_id, const
 	if (!store_run(store, &call, &rows, problem))
 		return false;
 	*ret_failed = rows_count(&rows) > 0;
+	return true;
+}
+
+bool build_put_back(struct store *store, const char *id, const char *lease_id, struct problem *problem)
+{
+	struct call call;
+	call_read(&call, QUERY_BUILD_PUT_BACK);
+	bind_text(&call, id);
+	bind_text(&call, lease_id);
+	if (!store_do(store, &call, problem))
+		return false;
+	bell_ring(store_bell(store));
 	return true;
 }
 
@@ -126,6 +139,8 @@ bool build_release(struct store *store, const struct build_hold *hold, bool *ret
 	if (!store_run(store, &call, &rows, problem))
 		return false;
 	*ret_held = rows_count(&rows) > 0;
+	if (*ret_held)
+		bell_ring(store_bell(store));
 	return true;
 }
 
@@ -156,8 +171,12 @@ bool build_complete(struct store *store, const struct build_hold *hold, const ch
 		bool again = false;
 		if (!complete_once(store, &call, ret_end, &again, problem))
 			return false;
-		if (!again)
-			return true;
+		if (again)
+			continue;
+		/* What waited for this build in its workspace is next. */
+		if (*ret_end == COMPLETE_DONE)
+			bell_ring(store_bell(store));
+		return true;
 	}
 	problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The workspace's builds change too fast to end this one.");
 	problem->retry_after_s = 1;

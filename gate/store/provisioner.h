@@ -44,6 +44,9 @@ MUST_CHECK bool build_hand_out(struct store *store, struct arena *arena, const s
 MUST_CHECK bool build_fail(struct store *store, const char *id, const char *lease_id, const char *error,
 	bool *ret_failed, struct problem *problem);
 
+/* Ends a claim that came to nothing. */
+MUST_CHECK bool build_put_back(struct store *store, const char *id, const char *lease_id, struct problem *problem);
+
 /* Which build, by whom. */
 struct build_hold {
 	const char *id;

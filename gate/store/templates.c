@@ -5,19 +5,12 @@
 #include "user_row.h"
 #include "version_row.h"
 
-enum enforcement enforcement_of_column(const char *word)
-{
-	if (word == NULL || *word == '\0')
-		return ENFORCEMENT_INHERIT;
-	return enforcement_from_word(word);
-}
-
 static void read_template(struct row *row, struct arena *arena, struct template *ret_template)
 {
 	ret_template->id = row_uuid(row, arena);
 	ret_template->name = row_text(row, arena);
 	ret_template->active_version_id = row_uuid(row, arena);
-	ret_template->enforcement = enforcement_of_column(row_text(row, arena));
+	ret_template->enforcement = row_text(row, arena);
 	ret_template->deprecated = row_bool(row);
 	ret_template->created_at_ms = row_time_ms(row);
 	ret_template->updated_at_ms = row_time_ms(row);
@@ -94,7 +87,7 @@ bool template_update(struct store *store, struct arena *arena, const char *id, c
 	call_write(&call, QUERY_TEMPLATE_UPDATE);
 	bind_text(&call, id);
 	bind_text(&call, change->active_version_id);
-	bind_text(&call, change->enforcement == NULL ? NULL : enforcement_word(*change->enforcement));
+	bind_text(&call, change->enforcement);
 	bind_bool_or_null(&call, change->deprecated);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))

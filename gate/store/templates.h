@@ -21,7 +21,7 @@ struct template
 	const char *id;
 	const char *name;
 	const char *active_version_id;
-	enum enforcement enforcement;
+	const char *enforcement; /* as enforcement_setting_read reads it; "": says nothing */
 	bool deprecated;
 	int64_t created_at_ms;
 	int64_t updated_at_ms;
@@ -41,7 +41,7 @@ MUST_CHECK bool template_list(struct store *store, struct arena *arena, struct p
  * template's, PROBLEM_VERSION_ARCHIVED where it is archived. */
 struct template_change {
 	const char *active_version_id;
-	const enum enforcement *enforcement;
+	const char *enforcement;
 	const bool *deprecated;
 };
 MUST_CHECK bool template_update(struct store *store, struct arena *arena, const char *id,

@@ -14,7 +14,4 @@ MUST_CHECK bool version_read_row(
 /* The list as JSON text for the column external_auth. */
 const char *version_requirements_text(struct arena *arena, const struct requirements *requirements);
 
-/* The value of the column enforcement. */
-enum enforcement enforcement_of_column(const char *word);
-
 #endif

@@ -2,7 +2,8 @@
 /* The one write behind the gate, and workspaces to read. */
 #include "workspaces.h"
 
-#include "call.h"
+#include "bell.h"
+#include "decision_bind.h"
 
 static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
 {
@@ -14,17 +15,6 @@ static void bind_relied(struct call *call, struct arena *arena, const struct wor
 	}
 	bind_texts(call, arena, insert->relied_count, provider_ids);
 	bind_integers(call, arena, insert->relied_count, generations);
-}
-
-static void bind_decision(struct call *call, const struct decision_row *decision)
-{
-	bind_text(call, decision->id);
-	bind_text(call, decision->request_id);
-	bind_text(call, decision->moment);
-	bind_text(call, decision->initiator_id);
-	bind_text(call, decision->outcome);
-	bind_text(call, decision->findings);
-	bind_integer(call, decision->duration_ms);
 }
 
 /* Why nothing was inserted, in the order of contract section 4. */
@@ -100,7 +90,7 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 	bind_text(&call, insert->warnings);
 	bind_text(&call, build_id);
 	bind_relied(&call, arena, insert);
-	bind_decision(&call, insert->decision);
+	bind_decision(&call, arena, insert->decision);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
@@ -108,8 +98,10 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 		return problem_set(problem, PROBLEM_INTERNAL, "The workspace breaks the rule %s.", rows.violated);
 	int64_t created_at_ms = 0;
 	*ret_end = end_of(&rows, &created_at_ms);
-	if (*ret_end == INSERT_DONE)
-		*ret_workspace = workspace_of(arena, insert, id, build_id, created_at_ms);
+	if (*ret_end != INSERT_DONE)
+		return true;
+	*ret_workspace = workspace_of(arena, insert, id, build_id, created_at_ms);
+	bell_ring(store_bell(store));
 	return true;
 }
 

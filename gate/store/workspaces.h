@@ -4,6 +4,7 @@
 #define STORE_WORKSPACES_H
 
 #include "decisions.h"
+#include "exemptions.h"
 #include "links.h"
 #include "templates.h"
 #include "users.h"
@@ -13,7 +14,8 @@ struct create_question {
 	const char *owner;       /* id or user name */
 	const char *template_id; /* NULL when version_id is given, and the other way round */
 	const char *version_id;
-	const char *workspace_name; /* NULL at preflight */
+	const char *workspace_name;       /* NULL at preflight */
+	const struct requirements *named; /* instead of a version's, where both ids are NULL; else NULL */
 };
 
 struct create_facts {
@@ -21,12 +23,14 @@ struct create_facts {
 	struct user owner;
 	bool version_found; /* false also where the template exists but not the version */
 	struct template_version version;
-	enum enforcement template_enforcement;
+	struct enforcement_setting template_enforcement;
 	bool template_deprecated;
 	const char *template_name;
 	bool name_taken;
 	size_t link_count;
 	struct link *links; /* the owner's links at providers the version names */
+	size_t exemption_count;
+	struct exemption *exemptions; /* of the owner and the template, in force by the database's clock */
 };
 MUST_CHECK bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
 	struct create_facts *ret_facts, struct problem *problem);

@@ -38,6 +38,8 @@ ALTER TABLE workspaces
   ADD COLUMN deleted_at timestamptz,
   DROP CONSTRAINT workspaces_owner_id_name_key;
 CREATE UNIQUE INDEX workspaces_owner_id_name_key ON workspaces (owner_id, name) WHERE deleted_at IS NULL;
+-- Whose workspaces a template has: the fleet view reads this index alone.
+CREATE INDEX workspaces_template_version_id ON workspaces (template_version_id, owner_id) WHERE deleted_at IS NULL;
 CREATE INDEX workspaces_to_claim ON workspaces (template_version_id, id)
   WHERE owner_id = '00000000-0000-7000-8000-000000000001' AND deleted_at IS NULL;
 

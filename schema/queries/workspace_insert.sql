@@ -1,6 +1,6 @@
 -- $1 workspace id, $2 owner id, $3 name, $4 version id, $5 parameters, $6 warnings, $7 build id, $8 provider ids relied on
--- (text[]), $9 their generations (bigint[]), $10 decision id, $11 request id, $12 moment, $13 initiator id, $14 outcome,
--- $15 findings, $16 duration in ms
+-- (text[]), $9 their generations (bigint[]); the decision: $10 id, $11 request id, $12 surface, $13 moment, $14 initiator
+-- id, $15 on behalf of, $16 owner name, $17 outcome, $18 strict outcome, $19 reasons (text[]), $20 findings, $21 duration in ms
 -- The links relied on are locked before anything is written: an unlink or re-link is before this statement, and then the
 -- generation differs and no row is written, or behind it. A taken name ends it by workspaces_owner_id_name_key, an owner
 -- who was removed meanwhile by workspaces_owner_id_fkey. The row says when it was created, or NULL and why not.
@@ -18,10 +18,11 @@ WITH relied AS MATERIALIZED (
   SELECT $1, $2, $3, $4, $10, $5, $6 FROM stand WHERE links AND owner AND version
   RETURNING id, created_at
 ), build AS (
-  INSERT INTO builds (id, workspace_id, number, transition, reason) SELECT $7, id, 1, 'start', 'initiator' FROM workspace
+  INSERT INTO builds (id, workspace_id, number, transition, reason, moment, initiator_id, decision_id, warnings)
+  SELECT $7, id, 1, 'start', 'initiator', $13, $14, $10, $6 FROM workspace
 ), decision AS (
-  INSERT INTO decisions (id, request_id, moment, initiator_id, owner_id, template_version_id, outcome, findings,
-    duration_ms)
-  SELECT $10, $11, $12, $13, $2, $4, $14, $15, $16 FROM workspace
+  INSERT INTO decisions (id, request_id, surface, moment, initiator_id, on_behalf_of, owner_id, owner_name,
+    template_version_id, outcome, strict_outcome, reasons, findings, duration_ms)
+  SELECT $10, $11, $12, $13, $14, $15, $2, $16, $4, $17, $18, $19, $20, $21 FROM workspace
 )
 SELECT w.created_at, s.owner, s.version, s.links FROM stand s LEFT JOIN workspace w ON true

@@ -57,6 +57,7 @@ const OPERATIONS = [
   ["unarchive a version", AUTHORS, 200, forbidden, () => ["POST", `/api/v2/templateversions/${spare.id}/unarchive`]],
   ["preflight for themselves", EVERYBODY, 200, null, () => ["GET", `/api/v2/templateversions/${template.active_version_id}/external-auth`]],
   ["preflight for another", ADMINS, 200, hidden, () => ["GET", `/api/v2/templateversions/${template.active_version_id}/external-auth?user_id=${other.id}`]],
+  ["see what a version would do", AUTHORS, 200, forbidden, () => ["GET", `/gate/v1/templateversions/${template.active_version_id}/impact`]],
   ["create a workspace for themselves", EVERYBODY, 201, null, () => ["POST", "/api/v2/users/me/workspaces", { name: world.name("w"), template_id: template.id }]],
   ["create a workspace for another", ADMINS, 201, hidden, () => ["POST", `${of(other)}/workspaces`, { name: world.name("w"), template_id: template.id }]],
   ["create a workspace for another by organization", ADMINS, 201, hidden, () => ["POST", `/api/v2/organizations/default/members/${other.username}/workspaces`, { name: world.name("w"), template_id: template.id }]],

@@ -35,6 +35,7 @@ struct reader {
 
 static const struct suite *const suites[] = {
 	&next_step_suite,
+	&presume_suite,
 	&judge_validation_suite,
 	&judge_refresh_suite,
 	&breaker_suite,
@@ -44,6 +45,8 @@ static const struct suite *const suites[] = {
 	&finding_suite,
 	&decide_suite,
 	&enforcement_suite,
+	&enforcement_setting_suite,
+	&judge_receipt_suite,
 	&access_suite,
 	&access_set_suite,
 	&requirements_suite,

@@ -17,7 +17,8 @@
 static const char *const reasons_or_none[] = {REASON_LIST(REASON_WORD) ""};
 static const char *const outcomes[] = {OUTCOME_LIST(WORD)};
 static const char *const enforcements[] = {ENFORCEMENT_LIST(WORD)};
-static const char *const effective_enforcements[] = {"", "deny", "warn", "dryrun"};
+static const char *const effective_enforcements[] = {"deny", "warn", "dryrun"};
+static const char *const moments[] = {MOMENT_LIST(WORD)};
 static const char *const fail_modes[] = {FAIL_MODE_LIST(WORD) "unknown"};
 
 #undef WORD
@@ -81,6 +82,7 @@ static const struct column decide_columns[] = {
 	WORDS("outcome", outcomes),
 	COLUMN("retry_after_s", parse_number),
 	COLUMN("findings", parse_number),
+	WORDS("strictly", outcomes),
 	COLUMN("judged", parse_list),
 };
 
@@ -89,11 +91,16 @@ static const struct {
 	const char *word;
 	bool optional;
 	enum enforcement enforcement;
+	bool exempt;
 } judged_kinds[] = {
-	{"required", false, ENFORCEMENT_DENY},
-	{"optional", true, ENFORCEMENT_DENY},
-	{"warned", false, ENFORCEMENT_WARN},
-	{"dryrun", false, ENFORCEMENT_DRYRUN},
+	{"required", false, ENFORCEMENT_DENY, false},
+	{"optional", true, ENFORCEMENT_DENY, false},
+	{"warned", false, ENFORCEMENT_WARN, false},
+	{"dryrun", false, ENFORCEMENT_DRYRUN, false},
+	{"exempt", false, ENFORCEMENT_DENY, true},
+	{"exempt-warned", false, ENFORCEMENT_WARN, true},
+	{"exempt-dryrun", false, ENFORCEMENT_DRYRUN, true},
+	{"exempt-optional", true, ENFORCEMENT_DENY, true},
 };
 
 /* Splits off what stands before the next colon. */
@@ -124,6 +131,7 @@ static struct judged parse_judged(const char *text, struct requirement *requirem
 		fail_msg("no number of seconds at the end of %s", text);
 	requirement->optional = judged_kinds[i].optional;
 	judged.enforcement = judged_kinds[i].enforcement;
+	judged.exempt = judged_kinds[i].exempt;
 	judged.retry_after_s = (unsigned)wait_s.number;
 	return judged;
 }
@@ -135,7 +143,7 @@ static void run_decide(const struct value *values, size_t count)
 	struct decision decision;
 	size_t judged_count = 0;
 
-	for (size_t i = 3; i < count; i++) {
+	for (size_t i = 4; i < count; i++) {
 		if (strcmp(values[i].text, "nobody") == 0)
 			continue;
 		judged[judged_count] = parse_judged(values[i].text, &requirements[judged_count]);
@@ -145,6 +153,7 @@ static void run_decide(const struct value *values, size_t count)
 	assert_string_equal(outcome_word(decision.outcome), values[0].text);
 	assert_int_equal(decision.retry_after_s, values[1].number);
 	assert_int_equal(decision.finding_count, values[2].number);
+	assert_string_equal(outcome_word(decision.strict_outcome), values[3].text);
 	for (size_t i = 0; i < decision.finding_count; i++)
 		assert_ptr_equal(decision.findings[i].requirement, &requirements[i]);
 }
@@ -153,18 +162,57 @@ const struct suite decide_suite = SUITE(decide, true);
 
 static const struct column enforcement_columns[] = {
 	WORDS("effective", effective_enforcements),
-	WORDS("provider", enforcements),
-	WORDS("template", enforcements),
-	WORDS("deployment", enforcements),
+	WORDS("moment", moments),
+	COLUMN("provider", parse_text),
+	COLUMN("template", parse_text),
+	COLUMN("deployment", parse_text),
 };
+
+static struct enforcement_setting setting_of(const struct value *value)
+{
+	struct enforcement_setting setting;
+
+	if (!enforcement_setting_read(value->text, &setting))
+		fail_msg("%s is no setting", value->text);
+	return setting;
+}
 
 static void run_enforcement(const struct value *values, size_t count)
 {
 	(void)count;
-	enum enforcement effective = enforcement_effective((enum enforcement)values[1].number,
-		(enum enforcement)values[2].number, (enum enforcement)values[3].number);
+	const struct enforcement_setting provider = setting_of(&values[2]);
+	const struct enforcement_setting template = setting_of(&values[3]);
+	const struct enforcement_setting deployment = setting_of(&values[4]);
+	enum enforcement effective =
+		enforcement_effective(&provider, &template, &deployment, (enum moment)values[1].number);
 
 	assert_string_equal(enforcement_word(effective), values[0].text);
 }
 
 const struct suite enforcement_suite = SUITE(enforcement, false);
+
+static const struct column enforcement_setting_columns[] = {
+	ONE_OF("answer", "read", "refused"),
+	COLUMN("text", parse_text),
+	WORDS("general", enforcements),
+	WORDS("create", enforcements),
+	WORDS("start", enforcements),
+	WORDS("autostart", enforcements),
+	WORDS("claim", enforcements),
+	WORDS("acquire", enforcements),
+};
+
+static void run_enforcement_setting(const struct value *values, size_t count)
+{
+	(void)count;
+	struct enforcement_setting setting;
+	bool lawful = enforcement_setting_read(values[1].text, &setting);
+
+	assert_string_equal(lawful ? "read" : "refused", values[0].text);
+	assert_int_equal(setting.general, values[2].number);
+	for (size_t i = 0; i < MOMENT_PREFLIGHT; i++)
+		assert_int_equal(setting.at[i], values[3 + i].number);
+	assert_int_equal(setting.at[MOMENT_PREFLIGHT], ENFORCEMENT_INHERIT);
+}
+
+const struct suite enforcement_setting_suite = SUITE(enforcement_setting, false);

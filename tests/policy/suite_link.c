@@ -75,6 +75,49 @@ static void run_next_step(const struct value *values, size_t count)
 
 const struct suite next_step_suite = SUITE(next_step, false);
 
+/* The steps an evaluation may begin with. */
+static const char *const first_steps[] = {"settled", "validate", "refresh"};
+
+static const struct column presume_columns[] = {
+	WORDS("next", first_steps),
+	WORDS("reason", reasons_or_none),
+	ONE_OF("link", "none", "sealed", "access_only", "refreshable"),
+	WORDS("remembered", reasons_or_none),
+	COLUMN("issued", parse_time),
+	COLUMN("expires", parse_time),
+	COLUMN("confirmed", parse_time),
+	ONE_OF("provider", "neither", "validates", "refreshes", "both"),
+	COLUMN("min_valid", parse_duration),
+	COLUMN("max_age", parse_duration),
+	COLUMN("clock", parse_time),
+};
+
+static void run_presume(const struct value *values, size_t count)
+{
+	(void)count;
+	const struct link_facts facts = {
+		.linked = values[2].number >= 1,
+		.readable = values[2].number >= 2,
+		.has_refresh_token = values[2].number == 3,
+		.remembered = (enum reason)values[3].number,
+		.issued_at_ms = values[4].number,
+		.expires_at_ms = values[5].number,
+		.last_valid_at_ms = values[6].number,
+	};
+	const struct provider_rules rules = {
+		.validates = (values[7].number & 1) != 0,
+		.refreshes = (values[7].number & 2) != 0,
+		.min_valid_ms = values[8].number,
+		.verdict_age_max_ms = values[9].number,
+	};
+	struct step step = presume(&facts, &rules, values[10].number);
+
+	assert_string_equal(step_word(step.kind), values[0].text);
+	assert_string_equal(reason_word(step.reason), values[1].text);
+}
+
+const struct suite presume_suite = SUITE(presume, false);
+
 static const struct column judge_validation_columns[] = {
 	WORDS("judgement", judgements),
 	WORDS("transport", transports),

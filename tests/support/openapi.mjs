@@ -38,11 +38,14 @@ const routes = Object.keys(document.paths).map((template) => ({
   literals: template.split("/").filter((part) => !part.startsWith("{")).length,
 })).sort((a, b) => b.literals - a.literals);
 
-// The path of the document that a request path belongs to, or null.
+// The path of the document that a request path belongs to, or null. The last parameter of a path with
+// `x-any-method-and-rest` stands for any number of segments, none included.
 export function findTemplate(path) {
   const parts = path.split("?")[0].split("/");
-  const fits = (route) => route.parts.length === parts.length &&
-    route.parts.every((part, index) => part === parts[index] || (part.startsWith("{") && parts[index] !== ""));
+  const takesRest = ({ template }) => document.paths[template]["x-any-method-and-rest"];
+  const hasLength = (route) => (takesRest(route) ? parts.length >= route.parts.length - 1 : parts.length === route.parts.length);
+  const fits = (route) => hasLength(route) && (takesRest(route) ? route.parts.slice(0, -1) : route.parts)
+    .every((part, index) => part === parts[index] || (part.startsWith("{") && parts[index] !== ""));
   return routes.find(fits)?.template ?? null;
 }
 
@@ -105,9 +108,10 @@ function checkBody(response, place, answer, where) {
 // Asserts that the answer is one that the document allows; gives its parsed JSON body (null when it has none).
 export function checkAnswer(method, path, answer) {
   const template = findTemplate(path);
-  const verb = method === "HEAD" ? "get" : method.toLowerCase(); // HEAD is GET without the body
+  const isAny = template && document.paths[template]["x-any-method-and-rest"];
+  const verb = method === "HEAD" || isAny ? "get" : method.toLowerCase(); // HEAD is GET without the body
   const operation = template && document.paths[template][verb];
-  const name = `${method} ${template ?? "(no such path)"}`;
+  const name = `${isAny ? "GET" : method} ${template ?? "(no such path)"}`;
   const where = `${method} ${path} → ${answer.status}`;
   const own = operation?.responses?.[answer.status];
   const everywhere = document["x-everywhere"][answer.status];

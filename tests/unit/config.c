@@ -22,7 +22,7 @@ static void defaults_are_the_contracts(void **state)
 	assert_int_equal(config->log_format, isatty(STDERR_FILENO) ? LOG_TEXT : LOG_JSON);
 	assert_int_equal(config->http_threads, 640);
 	assert_int_equal(config->gate_timeout_ms, 10000);
-	assert_int_equal(config->enforcement, ENFORCEMENT_DENY);
+	assert_int_equal(config->enforcement.general, ENFORCEMENT_DENY);
 	assert_int_equal(config->provider_count, 0);
 	config_free(config);
 }
@@ -53,6 +53,7 @@ static void every_setting_is_read(void **state)
 			"GATEHOUSE_ACCESS_URL=https://g.example:8/p", "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d",
 			"GATEHOUSE_PG_PREPARE=Off", "GATEHOUSE_PG_CONNECTIONS=9", "GATEHOUSE_STATE_DIR=/s",
 			"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
+			"GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
 			"GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=tok", "GATEHOUSE_ENFORCEMENT=dryrun",
 			"GATEHOUSE_OIDC_ISSUER=later", "GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
 
@@ -66,7 +67,9 @@ static void every_setting_is_read(void **state)
 	assert_string_equal(config->state_dir, "/s");
 	assert_string_equal(config->encryption_keys.text, KEY_A "," KEY_B);
 	assert_string_equal(config->bootstrap_admin_token.text, "tok");
-	assert_int_equal(config->enforcement, ENFORCEMENT_DRYRUN);
+	assert_string_equal(config->receipt_keys.text, KEY_B "," KEY_A);
+	assert_int_equal(config->receipt_lifetime_ms, 3600000);
+	assert_int_equal(config->enforcement.general, ENFORCEMENT_DRYRUN);
 	config_free(config);
 }
 
@@ -114,6 +117,19 @@ static void wrong_values_are_refused(void **state)
 		{"GATEHOUSE_TLS_CERT_FILE=/nowhere", "GATEHOUSE_TLS_CERT_FILE: tls_cert_file: \"/nowhere\" is not "
 						     "lawful; allowed: a file that this process can "
 						     "read"},
+		{"GATEHOUSE_ADMISSION_OWNER=metadata/labels/owner", "GATEHOUSE_ADMISSION_OWNER: admission_owner: "
+								    "\"metadata/labels/owner\" is not lawful; allowed: "
+								    "a "
+								    "JSON pointer (RFC 6901) like "
+								    "/metadata/labels/owner, or one into the request "
+								    "like "
+								    "request:/userInfo/username"},
+		{"GATEHOUSE_ADMISSION_TEMPLATE_VERSION=request:/a~2", "GATEHOUSE_ADMISSION_TEMPLATE_VERSION: "
+								      "admission_template_version: \"request:/a~2\" is "
+								      "not "
+								      "lawful; allowed: a JSON pointer (RFC 6901) like "
+								      "/metadata/labels/owner, or one into the request "
+								      "like request:/userInfo/username"},
 	};
 
 	(void)state;
@@ -223,8 +239,29 @@ static void settings_that_need_each_other(void **state)
 	refused(NONE, LIST("HOME=/h", "GATEHOUSE_TLS_CERT_FILE=/dev/null"),
 		"GATEHOUSE_TLS_KEY_FILE: tls_key_file: is missing; give both GATEHOUSE_TLS_CERT_FILE and "
 		"GATEHOUSE_TLS_KEY_FILE, or neither");
+	refused(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_TLS_KEY_FILE=/dev/null"),
+		"GATEHOUSE_HOOK_TLS_CERT_FILE: hook_tls_cert_file: is missing; give both GATEHOUSE_HOOK_TLS_CERT_FILE "
+		"and GATEHOUSE_HOOK_TLS_KEY_FILE, or neither");
 	config_free(good(
 		NONE, LIST("HOME=/h", "GATEHOUSE_PG_CONNECTION_URL=host=h", "GATEHOUSE_ALLOW_CLEARTEXT_TOKENS=yes")));
+}
+
+#define PLAIN_HOOK(address)                                                                                            \
+	"GATEHOUSE_HOOK_ADDRESS: hook_address: \"" address "\" is not on the loopback; give "                          \
+	"GATEHOUSE_HOOK_TLS_CERT_FILE and GATEHOUSE_HOOK_TLS_KEY_FILE, or listen on 127.0.0.1"
+
+static void hooks_are_plain_on_the_loopback_only(void **state)
+{
+	(void)state;
+	config_free(good(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=127.0.0.2:0")));
+	config_free(good(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=localhost:8443")));
+	config_free(good(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=")));
+	config_free(
+		good(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=0.0.0.0:8443",
+				   "GATEHOUSE_HOOK_TLS_CERT_FILE=/dev/null", "GATEHOUSE_HOOK_TLS_KEY_FILE=/dev/null")));
+	refused(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=0.0.0.0:8443"), PLAIN_HOOK("0.0.0.0:8443"));
+	refused(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=127.evil.example:1"), PLAIN_HOOK("127.evil.example:1"));
+	refused(NONE, LIST("HOME=/h", "GATEHOUSE_HOOK_ADDRESS=localhost.example:1"), PLAIN_HOOK("localhost.example:1"));
 }
 
 static void wrong_flags_are_refused(void **state)
@@ -279,6 +316,7 @@ int main(void)
 		cmocka_unit_test(lawful_edges),
 		cmocka_unit_test(durations_are_gos),
 		cmocka_unit_test(settings_that_need_each_other),
+		cmocka_unit_test(hooks_are_plain_on_the_loopback_only),
 		cmocka_unit_test(wrong_flags_are_refused),
 		cmocka_unit_test(help_reads_nothing),
 		cmocka_unit_test(all_complaints_come_at_once),

@@ -26,9 +26,12 @@ static void members_and_elements_are_separated(void **state)
 	json_text_close(&text, ']');
 	json_text_null(&text, "nothing");
 	json_text_string(&text, "none", NULL);
+	json_text_raw(&text, "raw", "[1]");
+	json_text_raw(&text, "more", "{}");
 	json_text_close(&text, '}');
 	assert_string_equal(text.bytes, "{\"a\":\"x\",\"list\":[{\"yes\":true,\"no\":false},{},"
-					"-9223372036854775808,\"[\",\"\"],\"nothing\":null,\"none\":null}");
+					"-9223372036854775808,\"[\",\"\"],\"nothing\":null,\"none\":null,\"raw\":[1],"
+					"\"more\":{}}");
 }
 
 static void escapes_what_rfc_8259_demands(void **state)

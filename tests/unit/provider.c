@@ -181,7 +181,7 @@ static void defaults_are_the_contracts(void **state)
 	assert_true(providers_build(config, &providers, &complaints));
 	provider = providers.list[0];
 	assert_int_equal(provider->fail_mode, FAIL_MODE_CLOSED);
-	assert_int_equal(provider->enforcement, ENFORCEMENT_INHERIT);
+	assert_int_equal(provider->enforcement.general, ENFORCEMENT_INHERIT);
 	assert_int_equal(provider->last_known_good_max_age_ms, 3600000);
 	assert_int_equal(provider->min_valid_ms, 60000);
 	assert_int_equal(provider->gate_max_age_ms, 0);
@@ -237,7 +237,9 @@ static const struct {
 	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_FAIL_MODE, "ajar"}}}, "there: fail_mode: \"ajar\" is not lawful; "
 									 "allowed: closed, open or last_known_good"},
 	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_ENFORCEMENT, "allow"}}}, "there: enforcement: \"allow\" is not "
-									    "lawful; allowed: deny, warn or dryrun"},
+									    "lawful; allowed: deny, warn or dryrun, "
+									    "or such a word for one moment, like "
+									    "deny,autostart=warn"},
 	{{{TYPE("github"), CLIENT, {PROVIDER_FIELD_MIN_VALID, "60"}}}, "there: min_valid: \"60\" is not lawful; "
 								       "allowed: a duration like 10s or 1m30s, from 0s "
 								       "to 24h"},

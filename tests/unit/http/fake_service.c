@@ -129,6 +129,20 @@ static bool handle_nothing(const struct request *request, struct reply *reply, s
 	return true;
 }
 
+/* Says what came of a request to somebody else. */
+static bool handle_hook(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct json *root = json_new_object();
+
+	(void)problem;
+	json_add_string(root, "method", request->method);
+	json_add_string(root, "path", request->path);
+	json_add_string(root, "owner", request_header(request, REQUEST_HEADER_OWNER));
+	json_add_string(root, "key", request_header(request, REQUEST_HEADER_IDEMPOTENCY_KEY));
+	reply_json(reply, 200, root);
+	return true;
+}
+
 static char large[LARGE_BYTES];
 
 static bool handle_large(const struct request *request, struct reply *reply, struct problem *problem)
@@ -149,6 +163,7 @@ const struct route FAKE_ROUTES[] = {
 	{"GET", "/me", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle_me},
 	{"POST", "/me", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle_echo},
 	{"POST", "/echo", ROUTE_NEEDS_NOTHING, ROUTE_JSON_BODY, handle_echo},
+	{"ANY", "/hook/...", ROUTE_NEEDS_NOTHING, ROUTE_ANY_BODY, handle_hook},
 	{"DELETE", "/things/{id}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_nothing},
 	{"GET", "/things/{id}/parts/{part}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, handle_thing},
 };

@@ -147,6 +147,27 @@ static void decodes_paths(void **state)
 	arena_free(arena);
 }
 
+static void reads_single_values(void **state)
+{
+	const struct request_head head = {.line_count = 4,
+		.lines = {{"X-A", "four", false}, {"X-B", "", false}, {"X-C", "1", false}, {"x-c", "1", false}}};
+	const char *value = "";
+	struct problem problem = {0};
+
+	(void)state;
+	assert_true(head_single_value(&head, "x-a", 4, &value, &problem));
+	assert_string_equal(value, "four");
+	assert_true(head_single_value(&head, "X-B", 4, &value, &problem));
+	assert_string_equal(value, "");
+	assert_true(head_single_value(&head, "X-D", 4, &value, &problem));
+	assert_null(value);
+	assert_false(head_single_value(&head, "X-A", 3, &value, &problem));
+	assert_int_equal(problem.kind, PROBLEM_BAD_REQUEST);
+	problem = (struct problem){0};
+	assert_false(head_single_value(&head, "X-C", 4, &value, &problem));
+	assert_int_equal(problem.kind, PROBLEM_BAD_REQUEST);
+}
+
 static void says_who_keeps_the_connection(void **state)
 {
 	static const struct {
@@ -167,13 +188,14 @@ static void says_who_keeps_the_connection(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT_OF(HEADS) + 3];
+	struct CMUnitTest tests[COUNT_OF(HEADS) + 4];
 	size_t count = 0;
 
 	for (size_t i = 0; i < COUNT_OF(HEADS); i++)
 		tests[count++] = (struct CMUnitTest){HEADS[i].name, checks, NULL, NULL, (void *)(uintptr_t)i};
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(refuses_unclean_lines);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(decodes_paths);
+	tests[count++] = (struct CMUnitTest)cmocka_unit_test(reads_single_values);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(says_who_keeps_the_connection);
 	return _cmocka_run_group_tests("http framing", tests, count, NULL, NULL);
 }

@@ -43,6 +43,16 @@ static void reads_queries(void **state)
 	assert_string_equal(request_query(&request, "nul"), "");
 }
 
+static void reads_headers(void **state)
+{
+	struct request request = {.arena = arena, .headers = {[REQUEST_HEADER_OWNER] = "alice"}};
+
+	(void)state;
+	assert_string_equal(request_header(&request, REQUEST_HEADER_OWNER), "alice");
+	assert_null(request_header(&request, REQUEST_HEADER_TRANSITION));
+	assert_null(request_header(&request, REQUEST_HEADER_COUNT));
+}
+
 #define UUID "01890000-0000-7000-8000-00000000a11c"
 
 static void reads_pages(void **state)
@@ -155,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_cookies),
 		cmocka_unit_test(reads_queries),
+		cmocka_unit_test(reads_headers),
 		cmocka_unit_test(reads_pages),
 		cmocka_unit_test(keeps_controls_out_of_headers),
 		cmocka_unit_test(replaces_headers_but_cookies),

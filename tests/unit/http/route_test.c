@@ -26,6 +26,8 @@ static const struct route ROUTES[] = {
 	{"GET", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
 	{"PATCH", "/users/{user}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
 	{"PUT", "/users/{user}/external-auth/{id}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, handle},
+	{"ANY", "/hook/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, handle},
+	{"ANY", "/every", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, handle},
 };
 
 static const struct {
@@ -43,6 +45,15 @@ static const struct {
 	{"GET", "/users/alice", 4, PROBLEM_NONE, NULL, "alice", NULL},
 	{"PATCH", "/users/me", 5, PROBLEM_NONE, NULL, "me", NULL},
 	{"PUT", "/users/a b/external-auth/github", 6, PROBLEM_NONE, NULL, "a b", "github"},
+	{"GET", "/hook", 7, PROBLEM_NONE, NULL, NULL, NULL},
+	{"OPTIONS", "/hook/", 7, PROBLEM_NONE, NULL, NULL, NULL},
+	{"PROPFIND", "/hook/a/b", 7, PROBLEM_NONE, NULL, NULL, NULL},
+	{"HEAD", "/hook//a/../{x}/%2f%", 7, PROBLEM_NONE, NULL, NULL, NULL},
+	{"GET", "/hook/...", 7, PROBLEM_NONE, NULL, NULL, NULL},
+	{"DELETE", "/every", 8, PROBLEM_NONE, NULL, NULL, NULL},
+	{"GET", "/hooks", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/hoo", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
+	{"GET", "/every/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
 	{"GET", "", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
 	{"GET", "/Users", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
 	{"GET", "/users/", -1, PROBLEM_NOT_FOUND, NULL, NULL, NULL},
@@ -86,9 +97,25 @@ static void finds(void **state)
 	arena_free(arena);
 }
 
+static void knows_where_any_path_is_taken(void **state)
+{
+	static const struct {
+		const char *target;
+		bool taken;
+	} rows[] = {{"/hook", true}, {"/hook/", true}, {"/hook/%2F%ff%", true}, {"/hook/../users", true},
+		{"/hookx", false}, {"/hook%2f", false}, {"/users/%2f", false}, {"", false}, {"*", false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(route_takes_any_path(ROUTES, COUNT_OF(ROUTES), rows[i].target), rows[i].taken);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(finds)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds),
+		cmocka_unit_test(knows_where_any_path_is_taken),
+	};
 
 	return cmocka_run_group_tests_name("http route", tests, NULL, NULL);
 }

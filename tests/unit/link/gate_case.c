@@ -18,8 +18,8 @@ int gate_case_set_up(void **data)
 	state->engine.verdicts = verdict_cache_new();
 	state->engine.breakers = breakers_new(&state->engine.providers);
 	state->engine.access_url = "http://gate.test";
-	state->engine.enforcement = ENFORCEMENT_DENY;
-	state->question = (struct gate_question){.owner_id = OWNER, .moment = "create", .timeout_ms = 5000};
+	state->engine.enforcement.general = ENFORCEMENT_DENY;
+	state->question = (struct gate_question){.owner_id = OWNER, .moment = MOMENT_CREATE, .timeout_ms = 5000};
 	*data = state;
 	return 0;
 }

@@ -35,7 +35,7 @@ static void a_young_confirmation_is_used_again(void **data)
 	struct link *link = gate_case_link(state, "young");
 
 	provider->preflight_max_age_ms = 60000;
-	state->question.preflight = true;
+	state->question.moment = MOMENT_PREFLIGHT;
 	/* What the store says is for FAIL_MODE alone. */
 	link->last_valid_at_ms = clock_now_ms();
 	assert_int_equal(gate_case_reason(state), REASON_VALID);
@@ -43,12 +43,12 @@ static void a_young_confirmation_is_used_again(void **data)
 	assert_int_equal(demo_number(state->arena, "young", "requests", "validate"), 1);
 
 	/* The create has an age of its own, which is 0 here. */
-	state->question.preflight = false;
+	state->question.moment = MOMENT_CREATE;
 	assert_int_equal(gate_case_reason(state), REASON_VALID);
 	assert_int_equal(demo_number(state->arena, "young", "requests", "validate"), 2);
 
 	/* Another generation is another token. */
-	state->question.preflight = true;
+	state->question.moment = MOMENT_PREFLIGHT;
 	link->generation++;
 	assert_int_equal(gate_case_reason(state), REASON_VALID);
 	assert_int_equal(demo_number(state->arena, "young", "requests", "validate"), 3);
@@ -82,7 +82,7 @@ static void a_rejection_ends_what_was_confirmed(void **data)
 	assert_int_equal(gate_case_reason(state), REASON_VALID);
 	demo_fault(state->arena, "ended", "validate", "{\"status\": 401}");
 	assert_int_equal(gate_case_reason(state), REASON_TOKEN_REVOKED);
-	state->question.preflight = true;
+	state->question.moment = MOMENT_PREFLIGHT;
 	assert_int_equal(gate_case_reason(state), REASON_TOKEN_REVOKED);
 	assert_int_equal(demo_number(state->arena, "ended", "requests", "validate"), 3);
 }

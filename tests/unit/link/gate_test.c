@@ -160,7 +160,7 @@ static void a_provider_that_is_not_configured_is_a_problem(void **data)
 	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
 	assert_string_equal(state->problem.detail, "unheard-of");
 
-	state->question.preflight = true;
+	state->question.moment = MOMENT_PREFLIGHT;
 	assert_false(gate_case_evaluate(state));
 	assert_int_equal(state->problem.kind, PROBLEM_PROVIDER_NOT_CONFIGURED);
 

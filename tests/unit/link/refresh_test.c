@@ -45,7 +45,7 @@ static void begin(struct refresh_case *c, void **state, const char *name)
 	c->engine = (struct engine){.store = c->f->store,
 		.http = http_client_new(),
 		.access_url = "http://gate.test",
-		.enforcement = ENFORCEMENT_DENY,
+		.enforcement = {.general = ENFORCEMENT_DENY},
 		.refresh_lease_ms = LEASE_MS,
 		.refresh_cooldown_ms = 60000};
 	c->engine.providers.list[c->engine.providers.count++] = c->provider;
@@ -73,7 +73,7 @@ static struct link read_link(const struct refresh_case *c, struct arena *arena)
 }
 
 /* Safe on any thread: an arena of its own. */
-static enum reason evaluate_for(const struct refresh_case *c, int64_t timeout_ms, bool without_refresh)
+static enum reason evaluate_for(const struct refresh_case *c, int64_t timeout_ms, bool without_effects)
 {
 	struct arena *arena = arena_new(8 << 20);
 	struct gate_answer *answer = arena_alloc(arena, sizeof(*answer));
@@ -83,9 +83,9 @@ static enum reason evaluate_for(const struct refresh_case *c, int64_t timeout_ms
 		.requirements = &c->requirements,
 		.link_count = 1,
 		.links = &link,
-		.moment = "create",
+		.moment = MOMENT_CREATE,
 		.timeout_ms = timeout_ms,
-		.without_refresh = without_refresh};
+		.without_effects = without_effects};
 	struct engine *engine = (struct engine *)(uintptr_t)&c->engine;
 	bool done = gate_evaluate(engine, &question, arena, answer, &problem);
 	enum reason reason = done ? answer->findings[0].finding.reason : REASON_COUNT;

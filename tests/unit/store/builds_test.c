@@ -83,7 +83,7 @@ static void refused_start_writes_no_row(void **state)
 	other.id = NOBODY;
 	assert_int_equal(job_start(f->store, f->arena, &other, NULL, &record), BUILD_WORKSPACE_GONE);
 	assert_string_equal(count_builds(f), before);
-	assert_int_equal(job_stop(f, &other, "stop"), BUILD_WORKSPACE_GONE);
+	assert_int_equal(job_stop(f, &other, "stop"), BUILD_MOVED);
 	assert_int_equal(job_stop(f, &workspace, "stop"), BUILD_DONE);
 	assert_int_equal(job_start(f->store, f->arena, &workspace, NULL, &record), BUILD_DONE);
 	assert_int_equal(record.build.number, 3);
@@ -128,12 +128,12 @@ static void deletion_ends_a_workspace_and_frees_its_name(void **state)
 	assert_false(found);
 	assert_done(workspace_list(f->store, f->arena, user.id, page, &list, &problem), problem);
 	assert_int_equal(list.count, 0);
-	assert_int_equal(job_stop(f, &workspace, "stop"), BUILD_WORKSPACE_GONE);
+	assert_int_equal(job_stop(f, &workspace, "stop"), BUILD_MOVED);
 	assert_int_equal(job_start(f->store, f->arena, &workspace, NULL, &record), BUILD_WORKSPACE_GONE);
 	assert_string_equal(fixture_sql(f, "SELECT string_agg(status, ' ' ORDER BY number) FROM builds"),
 		"succeeded failed succeeded succeeded canceled");
 	assert_false(job_take(f->store, f->arena, NOBODY, JOB_LEASE_MS, &record));
-	struct create_question question = {user.id, NULL, version.id, "dev"};
+	struct create_question question = {user.id, NULL, version.id, "dev", NULL};
 	struct create_facts facts;
 	assert_done(create_facts_read(f->store, f->arena, &question, &facts, &problem), problem);
 	assert_false(facts.name_taken);

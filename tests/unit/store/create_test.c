@@ -45,7 +45,7 @@ static void facts_hold_only_links_the_version_names(void **state)
 	fixture_link(f, user.id, "github", "gh-token");
 	fixture_link(f, user.id, "gitlab", "gl-token");
 	fixture_link(f, user.id, "gitea", "other");
-	struct create_question question = {"c-facts", version.template_id, NULL, "dev"};
+	struct create_question question = {"c-facts", version.template_id, NULL, "dev", NULL};
 	struct create_facts facts = read_facts(f, &question);
 	assert_true(facts.owner_found && facts.version_found && !facts.name_taken);
 	assert_string_equal(facts.owner.id, user.id);
@@ -55,7 +55,7 @@ static void facts_hold_only_links_the_version_names(void **state)
 	for (size_t i = 0; i < 2; i++)
 		assert_string_equal(facts.links[i].access_token.text,
 			strcmp(facts.links[i].provider_id, "github") == 0 ? "gh-token" : "gl-token");
-	question = (struct create_question){user.id, NULL, version.id, NULL};
+	question = (struct create_question){user.id, NULL, version.id, NULL, NULL};
 	facts = read_facts(f, &question);
 	assert_true(facts.owner_found && facts.version_found && !facts.name_taken);
 }
@@ -65,19 +65,19 @@ static void facts_say_what_is_not_there(void **state)
 	struct fixture *f = *state;
 	struct user user = fixture_user(f, "c-none");
 	struct template_version version = fixture_version(f, "tc-none", "github", NULL);
-	struct create_question question = {"nobody", NULL, version.id, "dev"};
+	struct create_question question = {"nobody", NULL, version.id, "dev", NULL};
 	struct create_facts facts = read_facts(f, &question);
 	assert_true(!facts.owner_found && facts.version_found && facts.link_count == 0);
-	question = (struct create_question){user.id, NOBODY, NULL, "dev"};
+	question = (struct create_question){user.id, NOBODY, NULL, "dev", NULL};
 	facts = read_facts(f, &question);
 	assert_true(facts.owner_found && !facts.version_found);
-	question = (struct create_question){user.id, NULL, NOBODY, "dev"};
+	question = (struct create_question){user.id, NULL, NOBODY, "dev", NULL};
 	assert_false(read_facts(f, &question).version_found);
-	question = (struct create_question){"prebuilds", NULL, version.id, "dev"};
+	question = (struct create_question){"prebuilds", NULL, version.id, "dev", NULL};
 	assert_false(read_facts(f, &question).owner_found);
 	struct create_try try = {user.id, version.id, "dev", NULL, 0};
 	assert_int_equal(create(f, &try), INSERT_DONE);
-	question = (struct create_question){user.id, NULL, version.id, "dev"};
+	question = (struct create_question){user.id, NULL, version.id, "dev", NULL};
 	assert_true(read_facts(f, &question).name_taken);
 }
 
@@ -290,7 +290,8 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 	slow.sql = arena_printf(f->arena,
 		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', "
 		"gen_random_uuid(), "
-		"'{github}', '{%d}', gen_random_uuid(), 'r', 'create', '%s', 'allowed', '[]', 1); SELECT "
+		"'{github}', '{%d}', gen_random_uuid(), 'r', 'api', 'create', '%s', NULL, 'c-held', 'allowed', "
+		"'allowed', NULL, '[]', 1); SELECT "
 		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
 	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);

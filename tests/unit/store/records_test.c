@@ -224,7 +224,7 @@ static void template_and_first_version_are_one(void **state)
 	assert_done(template_find(f->store, f->arena, "t-one", &found, &template, &problem), problem);
 	assert_true(found);
 	assert_string_equal(template.active_version_id, version.id);
-	assert_int_equal(template.enforcement, ENFORCEMENT_INHERIT);
+	assert_string_equal(template.enforcement, "");
 	struct requirements none = {0};
 	assert_false(template_insert(f->store, f->arena, "t-one", &none, &template, &other, &problem));
 	assert_kind(problem, PROBLEM_NAME_TAKEN);
@@ -240,18 +240,17 @@ static void template_takes_only_its_own_living_versions(void **state)
 	struct template template = {0};
 	struct template_version second = {0};
 	struct requirements none = {0};
-	const enum enforcement warn = ENFORCEMENT_WARN;
 	const bool yes = true;
 	bool found = false;
 	assert_done(
 		version_insert(f->store, f->arena, first.template_id, &none, true, &found, &second, &problem), problem);
 	assert_true(found);
 	assert_int_equal(second.ordinal, 2);
-	struct template_change change = {.enforcement = &warn, .deprecated = &yes};
+	struct template_change change = {.enforcement = "warn,autostart=dryrun", .deprecated = &yes};
 	assert_done(
 		template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem), problem);
 	assert_string_equal(template.active_version_id, second.id);
-	assert_int_equal(template.enforcement, ENFORCEMENT_WARN);
+	assert_string_equal(template.enforcement, "warn,autostart=dryrun");
 	assert_true(template.deprecated);
 	change = (struct template_change){.active_version_id = foreign.id};
 	assert_false(template_update(f->store, f->arena, first.template_id, &change, &found, &template, &problem));

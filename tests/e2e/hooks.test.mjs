@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The listener of its own that hooks may have: https beyond the loopback, its own certificate, its own small table of
+// routes, and started and stopped with the service.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Authority } from "../support/certificates.mjs";
+import { exchange, trustAuthority } from "../support/http.mjs";
+import { Cluster } from "../support/postgres.mjs";
+import { newKey, runGatehouse } from "../support/service.mjs";
+import { assertSentence, openWorld, refusedStart, Serve, temporaryDirectory } from "../support/serve.mjs";
+
+const authority = new Authority();
+trustAuthority(authority.pem);
+const certificate = authority.issue("hooks");
+const directory = temporaryDirectory();
+const cluster = await Cluster.share();
+after(async () => {
+  await cluster.stop();
+  authority.remove();
+});
+const hookSettings = { HOOK_ADDRESS: "127.0.0.1:0", HOOK_TLS_CERT_FILE: certificate.certFile, HOOK_TLS_KEY_FILE: certificate.keyFile };
+const hookPort = (serve) => serve.logLines().find(({ message }) => message === "listening").hook_port;
+
+const world = await openWorld({ cluster: new Cluster(cluster.socketDirectory), settings: hookSettings });
+const base = `https://127.0.0.1:${hookPort(world.service)}`;
+
+test("hooks are served over https with a certificate of their own, the API beside them stays as it is", async () => {
+  const live = await exchange("GET", `${base}/healthz`);
+  assert.equal(live.status, 200, live.text);
+  assert.match(world.service.accessUrl, /^http:/);
+  assert.equal((await world.admin("GET", "/api/v2/users/me")).status, 200);
+});
+
+test("nothing but hooks is there", async () => {
+  const headers = { Authorization: `Bearer ${world.service.adminToken}` };
+  for (const path of ["/api/v2/users", "/api/v2/users/me", "/metrics", "/readyz", "/external-auth/demo", "/"])
+    assert.equal((await exchange("GET", `${base}${path}`, { headers })).status, 404, path);
+});
+
+test("what is no TLS gets no answer there", async () => {
+  await assert.rejects(exchange("GET", base.replace("https", "http"), { timeoutMs: 15000 }));
+});
+
+test("stdout has its one line", () => assert.match(world.service.program.stdout, /^gatehouse: listening on \S+\n$/));
+
+test("on the loopback hooks may be plain, and end with the service", async () => {
+  const serve = await new Serve({
+    databaseUrl: cluster.url(await cluster.createDatabase()), settings: { HOOK_ADDRESS: "127.0.0.1:0" }, stateDirectory: join(directory, "plain"),
+  }).start();
+  const plain = `http://127.0.0.1:${hookPort(serve)}`;
+  assert.equal((await exchange("GET", `${plain}/healthz`)).status, 200);
+  await serve.end("SIGTERM");
+  await assert.rejects(exchange("GET", `${plain}/healthz`), { code: "ECONNREFUSED" });
+});
+
+test("without an address there is no such listener", async () => {
+  const serve = await new Serve({ databaseUrl: cluster.url(await cluster.createDatabase()), stateDirectory: join(directory, "none") }).start();
+  assert.equal(hookPort(serve), 0);
+  await serve.end("SIGTERM");
+});
+
+test("files that are no certificate, no key or no pair, and an address in use, are refused at start, by name", async () => {
+  const nonsense = join(directory, "nonsense.pem");
+  writeFileSync(nonsense, "nonsense\n");
+  const other = authority.issue("other");
+  const options = async (settings) => ({
+    databaseUrl: cluster.url(await cluster.createDatabase()), key: newKey(), stateDirectory: join(directory, "unused"),
+    settings: { ...hookSettings, ...settings },
+  });
+  for (const [cert, key, named] of [[nonsense, certificate.keyFile, nonsense], [certificate.certFile, other.keyFile, other.keyFile]]) {
+    const refused = await refusedStart(await options({ HOOK_TLS_CERT_FILE: cert, HOOK_TLS_KEY_FILE: key }));
+    assert.ok([1, 2].includes(refused.code), refused.stderr);
+    assertSentence(refused, refused.code, [new RegExp(named.replaceAll(".", "\\."))]);
+  }
+  const taken = `127.0.0.1:${new URL(base).port}`;
+  assertSentence(await refusedStart(await options({ HOOK_ADDRESS: taken })), 1, [new RegExp(taken), /another process/]);
+});
+
+test("check-config says what is wrong, with the key and what is allowed", async () => {
+  const run = (environment) => runGatehouse(["check-config"], { GATEHOUSE_STATE_DIR: directory, ...environment });
+  for (const [environment, pattern] of [
+    [{ GATEHOUSE_HOOK_ADDRESS: "0.0.0.0:8443" }, /GATEHOUSE_HOOK_ADDRESS: hook_address: .*not on the loopback/],
+    [{ GATEHOUSE_HOOK_ADDRESS: "8443" }, /GATEHOUSE_HOOK_ADDRESS: hook_address: .*allowed: host:port/],
+    [{ GATEHOUSE_HOOK_TLS_CERT_FILE: "/nonexistent/x.pem", GATEHOUSE_HOOK_TLS_KEY_FILE: certificate.keyFile }, /hook_tls_cert_file: "\/nonexistent\/x\.pem"/],
+    [{ GATEHOUSE_HOOK_TLS_CERT_FILE: certificate.certFile }, /GATEHOUSE_HOOK_TLS_KEY_FILE: hook_tls_key_file: is missing/],
+  ]) {
+    const { code, stderr } = await run(environment);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, pattern);
+  }
+  const good = await run({ GATEHOUSE_HOOK_ADDRESS: "0.0.0.0:8443", GATEHOUSE_HOOK_TLS_CERT_FILE: certificate.certFile, GATEHOUSE_HOOK_TLS_KEY_FILE: certificate.keyFile });
+  assert.equal(good.code, 0, good.stderr);
+});
