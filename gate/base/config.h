@@ -99,6 +99,7 @@ struct config {
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 	int64_t refresh_flights;
+	int64_t build_lease_ms;
 	size_t provider_count;
 	struct provider_settings providers[PROVIDERS_MAX];
 };

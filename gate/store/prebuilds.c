@@ -97,6 +97,7 @@ static struct workspace claimed_of(const struct workspace_insert *insert, const 
 		.decision_id = insert->decision->id,
 		.parameters = insert->parameters,
 		.warnings = insert->warnings,
+		.claimed = true,
 		.latest_build = {.id = build_id, .transition = "start", .reason = "claim", .status = "pending"},
 	};
 }

@@ -124,6 +124,7 @@ static void read_workspace(struct row *row, struct arena *arena, struct workspac
 	ret_workspace->latest_build.status = row_text(row, arena);
 	ret_workspace->latest_build.created_at_ms = row_time_ms(row);
 	ret_workspace->deleting = row_bool(row);
+	ret_workspace->claimed = row_bool(row);
 }
 
 bool workspace_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,

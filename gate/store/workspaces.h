@@ -57,6 +57,7 @@ struct workspace {
 	int64_t created_at_ms;
 	struct build latest_build;
 	bool deleting; /* a deletion is queued or under way */
+	bool claimed;  /* built ahead, and taken over */
 };
 
 /* A link the gate relied on. */

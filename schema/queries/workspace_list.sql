@@ -12,7 +12,7 @@ WITH ahead AS MATERIALIZED (
   FROM ahead
 )
 SELECT w.id, w.name, w.owner_id, u.username, v.template_id, w.template_version_id, w.decision_id, w.parameters,
-  w.warnings, w.created_at, b.id, b.number, b.transition, b.reason, b.status, b.created_at, w.deleting_number IS NOT NULL,
+  w.warnings, w.created_at, b.id, b.number, b.transition, b.reason, b.status, b.created_at, w.deleting_number IS NOT NULL, w.claimed_at IS NOT NULL,
   p.count > p.place
 FROM page p
 JOIN workspaces w ON w.id = p.id
