@@ -56,6 +56,7 @@
 #define NAME_BYTES_MAX 32          /* users and workspaces: fits a DNS label with room for a suffix */
 #define PROVIDER_ID_BYTES_MAX 64   /* contract section 2 */
 #define TEMPLATE_NAME_BYTES_MAX 64 /* a display name in a list */
+#define INITIATOR_BYTES_MAX 64     /* whom a control plane names: a user name of its own */
 #define EMAIL_BYTES_MAX 254        /* RFC 5321, section 4.5.3.1.3 */
 #define TOKEN_NAME_BYTES_MAX 64    /* shown in a list of keys */
 #define UUID_BYTES 36              /* RFC 9562 text form */
@@ -104,6 +105,14 @@
 
 /* One try at a token endpoint: its form and up to four answers of PROVIDER_BODY_BYTES_MAX, each copied once. */
 #define REFRESH_ARENA_BYTES_MAX 16777216
+
+/* --- exemptions -------------------------------------------------------------------------------------------------- */
+
+/* A sentence or two and a link to a ticket; it stands in every warning that the exemption causes. */
+#define EXEMPTION_REASON_CHARS_MAX 400
+
+/* Whoever granted it should look again once a year, of 366 days where it has them. */
+#define EXEMPTION_LIFETIME_MAX_S 31622400
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 

@@ -375,7 +375,9 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_PROVISION, "provision") /* take builds, with their owners' tokens */                                  \
 	X(ACTION_DECISION_READ, "decision_read")                                                                       \
 	X(ACTION_RECEIPT_VERIFY, "receipt_verify")                                                                     \
-	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */
+	X(ACTION_IMPACT_READ, "impact_read") /* what a version would do to the owners of its template's workspaces */  \
+	X(ACTION_EXEMPTION_WRITE, "exemption_write")                                                                   \
+	X(ACTION_EXEMPTION_READ, "exemption_read")
 
 #define ENUMERATE(name, word) name,
 enum action { ACTION_LIST(ENUMERATE) ACTION_COUNT };

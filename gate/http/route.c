@@ -5,6 +5,7 @@
 #include "../api/acquire.h"
 #include "../api/build.h"
 #include "../api/connect.h"
+#include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
 #include "../api/impact.h"
@@ -16,6 +17,7 @@
 #include "../api/token.h"
 #include "../api/user.h"
 #include "../api/workspace.h"
+#include "../hook/check.h"
 #include "../hook/receipts.h"
 #include "must_check.h"
 
@@ -25,6 +27,7 @@
 #define BUILDS "/api/v2/builds"
 #define LINKS "/api/v2/external-auth"
 #define GATE "/gate/v1"
+#define EXEMPTIONS "/gate/v1/exemptions"
 #define MEMBERS "/api/v2/organizations/{org}/members"
 
 const struct route ROUTES_API[] = {
@@ -70,7 +73,12 @@ const struct route ROUTES_API[] = {
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
+	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
+	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
+	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
+	{"GET", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_get},
+	{"DELETE", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_delete},
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},

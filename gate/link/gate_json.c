@@ -207,7 +207,8 @@ void gate_json_add_decision(struct text *root, const struct engine *engine, cons
 	json_text_string(root, "message", gate_message(answer, telling->moment));
 	json_text_string(root, "detail", allowed ? NULL : gate_detail(answer, telling->owner_name, arena));
 	json_text_string(root, "code", refusal_code(answer));
-	json_text_string(root, "moment", moment_word(telling->moment));
+	json_text_string(
+		root, "transition", telling->transition != NULL ? telling->transition : moment_word(telling->moment));
 	json_text_bool(root, "dry_run", telling->dry_run);
 	add_validations(root, answer, told_verdict(answer));
 	add_states(root, engine, answer, arena);

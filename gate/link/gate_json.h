@@ -19,6 +19,7 @@ struct gate_telling {
 	const char *request_id;
 	const char *owner_name;
 	enum moment moment;
+	const char *transition; /* what was asked for, in its own word; NULL: the moment's */
 	bool dry_run;
 	const char *warnings; /* JSON array text (evaluation_warnings); for gate_json_decision */
 	const char *receipt;  /* NULL: none */

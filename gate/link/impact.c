@@ -11,6 +11,7 @@
 struct judgement {
 	const struct engine *engine;
 	const struct impact_subject *subject;
+	struct enforcement_setting template_enforcement;
 	int64_t now_ms;
 	struct impact *impact;
 };
@@ -51,8 +52,8 @@ static struct judged judge_requirement(
 	if (at->provider == NULL)
 		return judged;
 	judged.reason = judge_link(judgement, at->provider, link);
-	judged.enforcement = enforcement_effective(
-		at->provider->enforcement, judgement->subject->template->enforcement, judgement->engine->enforcement);
+	judged.enforcement = enforcement_effective(&at->provider->enforcement, &judgement->template_enforcement,
+		&judgement->engine->enforcement, MOMENT_CREATE);
 	return judged;
 }
 
@@ -119,12 +120,13 @@ bool impact_judge(const struct engine *engine, const struct impact_subject *subj
 	struct impact *ret_impact, struct problem *problem)
 {
 	const struct requirements *requirements = &subject->version->requirements;
-	const struct judgement judgement = {
+	struct judgement judgement = {
 		.engine = engine, .subject = subject, .now_ms = clock_now_ms(), .impact = ret_impact};
 	const struct impact_question question = {
 		.template_id = subject->template->id, .requirements = requirements, .now_ms = judgement.now_ms};
 	struct impact_class class;
 
+	(void)enforcement_setting_read(subject->template->enforcement, &judgement.template_enforcement);
 	memset(ret_impact, 0, sizeof(*ret_impact));
 	ret_impact->provider_count = requirements->count;
 	for (size_t i = 0; i < requirements->count; i++) {

@@ -8,6 +8,7 @@
 #define USER_COLUMNS 6
 #define TEMPLATE_COLUMNS 3
 #define VERSION_COLUMNS 6
+#define LINK_COLUMNS 15
 
 static void read_owner(struct row *row, struct arena *arena, struct create_facts *ret_facts)
 {
@@ -32,17 +33,39 @@ static bool read_version(struct row *row, struct arena *arena, struct create_fac
 	return version_read_row(row, arena, &ret_facts->version, problem);
 }
 
-/* Each row repeats all but its own link, or has no link at all. */
-static void read_links(const struct rows *rows, struct arena *arena, const struct vault *vault, int first_column,
-	struct create_facts *ret_facts)
+static void read_exemption(struct row *row, struct arena *arena, struct create_facts *facts)
+{
+	struct exemption *exemption = &facts->exemptions[facts->exemption_count++];
+	*exemption = (struct exemption){.id = row_uuid(row, arena),
+		.owner_id = facts->owner.id,
+		.owner_name = facts->owner.username,
+		.template_id = facts->version.template_id,
+		.template_name = facts->template_name,
+		.provider_id = row_text(row, arena)};
+	exemption->reason = row_text(row, arena);
+	exemption->granted_by_id = row_uuid(row, arena);
+	exemption->granted_by_name = row_text(row, arena);
+	exemption->expires_at_ms = row_time_ms(row);
+	exemption->created_at_ms = row_time_ms(row);
+}
+
+/* Each row repeats all but its own link or exemption, or has neither. */
+static void read_links_and_exemptions(const struct rows *rows, struct arena *arena, const struct vault *vault,
+	int first_column, struct create_facts *ret_facts)
 {
 	size_t count = rows_count(rows);
 	ret_facts->links = arena_alloc(arena, count * sizeof(*ret_facts->links));
+	ret_facts->exemptions = arena_alloc(arena, count * sizeof(*ret_facts->exemptions));
 	for (size_t i = 0; i < count; i++) {
 		struct row row = row_at(rows, i);
 		row_skip(&row, first_column);
-		if (!row_is_null(&row))
+		if (!row_is_null(&row)) {
 			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
+			continue;
+		}
+		row_skip(&row, LINK_COLUMNS);
+		if (!row_is_null(&row))
+			read_exemption(&row, arena, ret_facts);
 	}
 }
 
@@ -87,6 +110,6 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 		return false;
 	adopt_named(question->named, ret_facts);
 	ret_facts->name_taken = row_bool(&row);
-	read_links(&rows, arena, store_vault(store), row.column, ret_facts);
+	read_links_and_exemptions(&rows, arena, store_vault(store), row.column, ret_facts);
 	return true;
 }

@@ -16,6 +16,11 @@ const template = await world.createTemplate();
 const spare = await world.expect(201, "POST", `/api/v2/templates/${(await world.createTemplate()).id}/versions`, { external_auth: [] });
 const theirs = (await world.createWorkspace(other, template)).body;
 
+const grant = (user) => world.expect(201, "POST", "/gate/v1/exemptions", {
+  owner: user.id, template: template.name, provider: "demo", reason: "why", until: new Date(Date.now() + 60000).toISOString(),
+});
+const exemption = await grant(other);
+
 const ADMINS = ["admin", "control-plane"];
 const AUTHORS = ["admin", "template-author"];
 const EVERYBODY = ROLES;
@@ -71,6 +76,12 @@ const OPERATIONS = [
   ["import a link for themselves", ADMINS, 204, forbidden, () => ["PUT", "/api/v2/users/me/external-auth/demo", { access_token: newSecret() }]],
   ["ask for their own link-url", EVERYBODY, 201, null, () => ["POST", "/api/v2/users/me/external-auth/demo/link-url", {}]],
   ["ask for another's link-url", ["control-plane"], 201, hidden, () => ["POST", `${of(other)}/external-auth/demo/link-url`, {}]],
+  ["grant an exemption", ["admin"], 201, forbidden, async () => ["POST", "/gate/v1/exemptions", {
+    owner: (await victim()).id, template: template.id, provider: "demo", reason: "why", until: new Date(Date.now() + 60000).toISOString(),
+  }]],
+  ["list exemptions", ["admin", "auditor"], 200, forbidden, () => ["GET", "/gate/v1/exemptions"]],
+  ["read an exemption", ["admin", "auditor"], 200, forbidden, () => ["GET", `/gate/v1/exemptions/${exemption.id}`]],
+  ["revoke an exemption", ["admin"], 204, forbidden, async () => ["DELETE", `/gate/v1/exemptions/${(await grant(await victim())).id}`]],
 ];
 
 for (const [what, allowed, granted, denied, request] of OPERATIONS)

@@ -99,12 +99,15 @@ static void wrong_values_are_refused(void **state)
 		{"GATEHOUSE_PG_PREPARE=maybe", "GATEHOUSE_PG_PREPARE: pg_prepare: \"maybe\" is not lawful; allowed: "
 					       "true or false (on, off, yes, no, 1, "
 					       "0)"},
+		{"GATEHOUSE_ENFORCEMENT=allow", "GATEHOUSE_ENFORCEMENT: enforcement: \"allow\" is not lawful; allowed: "
+						"deny, warn or dryrun"},
+		{"GATEHOUSE_TLS_CERT_FILE=/nowhere", "GATEHOUSE_TLS_CERT_FILE: tls_cert_file: \"/nowhere\" is not "
+						     "lawful; allowed: a file that this process can "
+						     "read"},
 		{"GATEHOUSE_LOG_LEVEL=loud", "GATEHOUSE_LOG_LEVEL: log_level: \"loud\" is not lawful; allowed: debug, "
 					     "info, warn or error"},
 		{"GATEHOUSE_LOG_FORMAT=xml", "GATEHOUSE_LOG_FORMAT: log_format: \"xml\" is not lawful; allowed: json "
 					     "or text"},
-		{"GATEHOUSE_ENFORCEMENT=allow", "GATEHOUSE_ENFORCEMENT: enforcement: \"allow\" is not lawful; allowed: "
-						"deny, warn or dryrun"},
 		{"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=c2hvcnQ=", "GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS: "
 								      "external_token_encryption_keys: the value is "
 								      "not lawful; "
@@ -114,9 +117,6 @@ static void wrong_values_are_refused(void **state)
 		{"GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=two words", "GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN: bootstrap_admin_token: "
 							      "the value is not lawful; allowed: at most 4096 "
 							      "visible ASCII characters without blanks"},
-		{"GATEHOUSE_TLS_CERT_FILE=/nowhere", "GATEHOUSE_TLS_CERT_FILE: tls_cert_file: \"/nowhere\" is not "
-						     "lawful; allowed: a file that this process can "
-						     "read"},
 		{"GATEHOUSE_ADMISSION_OWNER=metadata/labels/owner", "GATEHOUSE_ADMISSION_OWNER: admission_owner: "
 								    "\"metadata/labels/owner\" is not lawful; allowed: "
 								    "a "
@@ -140,6 +140,32 @@ static void wrong_values_are_refused(void **state)
 		refused(NONE, LIST("HOME=/h", cases[i].variable, tls ? "GATEHOUSE_TLS_KEY_FILE=/dev/null" : "A=b"),
 			cases[i].complaint);
 	}
+}
+
+static void wrong_words_keys_and_pointers_are_refused(void **state)
+{
+	static const struct {
+		const char *variable;
+		const char *complaint;
+	} cases[] = {
+		{"GATEHOUSE_ADMISSION_OWNER=metadata/labels/owner", "GATEHOUSE_ADMISSION_OWNER: admission_owner: "
+								    "\"metadata/labels/owner\" is not lawful; allowed: "
+								    "a "
+								    "JSON pointer (RFC 6901) like "
+								    "/metadata/labels/owner, or one into the request "
+								    "like "
+								    "request:/userInfo/username"},
+		{"GATEHOUSE_ADMISSION_TEMPLATE_VERSION=request:/a~2", "GATEHOUSE_ADMISSION_TEMPLATE_VERSION: "
+								      "admission_template_version: \"request:/a~2\" is "
+								      "not "
+								      "lawful; allowed: a JSON pointer (RFC 6901) like "
+								      "/metadata/labels/owner, or one into the request "
+								      "like request:/userInfo/username"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		refused(NONE, LIST("HOME=/h", cases[i].variable), cases[i].complaint);
 }
 
 static void lawful_edges(void **state)
@@ -313,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_flag_beats_a_variable_beats_the_file),
 		cmocka_unit_test(every_setting_is_read),
 		cmocka_unit_test(wrong_values_are_refused),
+		cmocka_unit_test(wrong_words_keys_and_pointers_are_refused),
 		cmocka_unit_test(lawful_edges),
 		cmocka_unit_test(durations_are_gos),
 		cmocka_unit_test(settings_that_need_each_other),
