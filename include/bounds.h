@@ -41,6 +41,12 @@
 /* The decision log's queue of refusals: at 300 bytes a row under 3 MiB; a full one drops and counts. */
 #define DECISION_QUEUE_MAX 8192
 
+/* Kubernetes asks webhooks for warnings of at most 120 characters; so many bytes never are more. */
+#define REVIEW_WARNING_BYTES_MAX 120
+
+/* Kubernetes gives a webhook 1 to 30 s (timeoutSeconds). */
+#define REVIEW_TIMEOUT_MAX_MS 60000
+
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
 /* Ours nest 6 deep; a terraform document nests child modules, each two levels. 64 leaves room and keeps recursion

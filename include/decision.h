@@ -68,6 +68,13 @@
 	X(SURFACE_PROVISIONER, "provisioner")                                                                          \
 	X(SURFACE_EXPLAIN, "explain")
 
+/* Who may say something of enforcement, the narrowest first. */
+#define SCOPE_LIST(X)                                                                                                  \
+	X(SCOPE_PROVIDER, "provider")                                                                                  \
+	X(SCOPE_TEMPLATE, "template")                                                                                  \
+	X(SCOPE_DEPLOYMENT, "deployment")                                                                              \
+	X(SCOPE_DEFAULT, "default")
+
 #define FAIL_MODE_LIST(X)                                                                                              \
 	X(FAIL_MODE_CLOSED, "closed")                                                                                  \
 	X(FAIL_MODE_OPEN, "open")                                                                                      \
@@ -83,6 +90,7 @@ enum outcome { OUTCOME_LIST(ENUMERATE) OUTCOME_COUNT };
 enum enforcement { ENFORCEMENT_LIST(ENUMERATE) ENFORCEMENT_COUNT };
 enum moment { MOMENT_LIST(ENUMERATE) MOMENT_COUNT };
 enum surface { SURFACE_LIST(ENUMERATE) SURFACE_COUNT };
+enum scope { SCOPE_LIST(ENUMERATE) SCOPE_COUNT };
 enum fail_mode { FAIL_MODE_LIST(ENUMERATE) FAIL_MODE_COUNT };
 
 #undef ENUMERATE

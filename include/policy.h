@@ -20,6 +20,7 @@ const char *outcome_word(enum outcome outcome);
 const char *enforcement_word(enum enforcement enforcement);
 const char *moment_word(enum moment moment);
 const char *surface_word(enum surface surface);
+const char *scope_word(enum scope scope);
 const char *fail_mode_word(enum fail_mode mode);
 
 /* The verdict a reason stands for and who can mend it: contract section 5. */
@@ -113,15 +114,14 @@ struct step next_step(const struct link_facts *facts, const struct provider_rule
 
 /* --- presume.c -------------------------------------------------------------------------------------------------- */
 
-/* What stored facts alone support, for whoever may ask no provider: kind is what a real evaluation would do next
- * (settled, validate or refresh; never reread), reason the verdict that is presumed meanwhile:
- *   settled   its reason: nobody needs to be asked
- *   validate  presumed good: valid where the provider ever confirmed this generation, however long ago, else
- * not_validated refresh   presumed good: not_validated, because the token that will be judged is not there yet So the
- * presumption is missing or unverifiable only where asking could not change that: no link, a token that no key opens,
- * one that has expired and cannot be renewed. What stands beside a link and passes by itself (a lease somebody holds, a
- * cool-down, a breaker) is not looked at. rules.refreshes says whether a real evaluation could refresh, not whether the
- * caller may. */
+/* What stored facts alone support, for whoever may ask no provider: kind is what a real evaluation would do next (never
+ * STEP_REREAD), reason the verdict that is presumed meanwhile. STEP_SETTLED: its reason, nobody needs to be asked.
+ * STEP_VALIDATE: presumed good, `valid` where the provider ever confirmed this generation, however long ago, else
+ * `not_validated`. STEP_REFRESH: presumed good, `not_validated`, because the token that will be judged is not there
+ * yet. So the presumption is missing or unverifiable only where asking could not change that: no link, a token that no
+ * key opens, one that has expired and cannot be renewed. What stands beside a link and passes by itself (a lease
+ * somebody holds, a cool-down, a breaker) is not looked at. rules->refreshes says whether a real evaluation could
+ * refresh, not whether the caller may. */
 struct step presume(const struct link_facts *facts, const struct provider_rules *rules, int64_t now_ms);
 
 /* --- judge_validation.c, judge_refresh.c ------------------------------------------------------------------------ */
@@ -262,6 +262,10 @@ bool enforcement_setting_read(const char *text, struct enforcement_setting *ret_
  * the moment's own word before the general one. All silent: deny. */
 enum enforcement enforcement_effective(const struct enforcement_setting *provider,
 	const struct enforcement_setting *template, const struct enforcement_setting *deployment, enum moment moment);
+
+/* Whose word that is. */
+enum scope enforcement_scope(const struct enforcement_setting *provider, const struct enforcement_setting *template,
+	const struct enforcement_setting *deployment, enum moment moment);
 
 /* --- decide.c --------------------------------------------------------------------------------------------------- */
 

@@ -71,11 +71,28 @@ static enum enforcement said(const struct enforcement_setting *setting, enum mom
 enum enforcement enforcement_effective(const struct enforcement_setting *provider,
 	const struct enforcement_setting *template, const struct enforcement_setting *deployment, enum moment moment)
 {
-	if (said(provider, moment) != ENFORCEMENT_INHERIT)
+	switch (enforcement_scope(provider, template, deployment, moment)) {
+	case SCOPE_PROVIDER:
 		return said(provider, moment);
-	if (said(template, moment) != ENFORCEMENT_INHERIT)
+	case SCOPE_TEMPLATE:
 		return said(template, moment);
-	if (said(deployment, moment) != ENFORCEMENT_INHERIT)
+	case SCOPE_DEPLOYMENT:
 		return said(deployment, moment);
+	case SCOPE_DEFAULT:
+	case SCOPE_COUNT:
+		break;
+	}
 	return ENFORCEMENT_DENY;
+}
+
+enum scope enforcement_scope(const struct enforcement_setting *provider, const struct enforcement_setting *template,
+	const struct enforcement_setting *deployment, enum moment moment)
+{
+	if (said(provider, moment) != ENFORCEMENT_INHERIT)
+		return SCOPE_PROVIDER;
+	if (said(template, moment) != ENFORCEMENT_INHERIT)
+		return SCOPE_TEMPLATE;
+	if (said(deployment, moment) != ENFORCEMENT_INHERIT)
+		return SCOPE_DEPLOYMENT;
+	return SCOPE_DEFAULT;
 }

@@ -16,6 +16,7 @@ static const char *const outcome_words[] = {OUTCOME_LIST(WORD)};
 static const char *const enforcement_words[] = {ENFORCEMENT_LIST(WORD)};
 static const char *const moment_words[] = {MOMENT_LIST(WORD)};
 static const char *const surface_words[] = {SURFACE_LIST(WORD)};
+static const char *const scope_words[] = {SCOPE_LIST(WORD)};
 static const char *const fail_mode_words[] = {FAIL_MODE_LIST(WORD)};
 static const char *const validation_words[] = {VALIDATION_LIST(WORD)};
 static const char *const step_words[] = {STEP_LIST(WORD)};
@@ -80,6 +81,11 @@ const char *moment_word(enum moment moment)
 const char *surface_word(enum surface surface)
 {
 	return word_at(surface_words, COUNT_OF(surface_words), surface);
+}
+
+const char *scope_word(enum scope scope)
+{
+	return word_at(scope_words, COUNT_OF(scope_words), scope);
 }
 
 const char *fail_mode_word(enum fail_mode mode)

@@ -69,6 +69,9 @@ struct provider_settings {
 	struct setting_value fields[PROVIDER_FIELD_COUNT];
 };
 
+/* What stands before a pointer of an admission setting that goes into the whole request of a review. */
+#define REVIEW_POINTER_REQUEST "request:"
+
 struct config {
 	struct arena *arena;
 	const char *config_file;   /* "" without one */

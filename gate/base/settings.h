@@ -51,9 +51,6 @@ bool setting_is_secret(const struct setting *setting);
 char *setting_variable(struct arena *arena, const struct setting *setting);
 char *setting_flag(struct arena *arena, const struct setting *setting);
 
-/* What stands before a SETTING_REVIEW_POINTER that goes into the whole request of a review. */
-#define REVIEW_POINTER_REQUEST "request:"
-
 /* The index of the row that a name means, or count. For `x_file` of a secret x sets *ret_is_file. */
 size_t setting_find(const struct setting *table, size_t count, const char *name, bool *ret_is_file);
 

@@ -147,6 +147,11 @@ static void sign_receipt(const struct request *request, struct check_answer *ans
 	answer->telling.receipt_expires_at_ms = receipt.expires_at_ms;
 }
 
+static bool leaves_no_trace(const struct check_question *question)
+{
+	return question->dry_run || question->without_asking;
+}
+
 static void fill_answer(const struct request *request, const struct check_question *question, enum moment moment,
 	struct check_answer *answer)
 {
@@ -156,8 +161,8 @@ static void fill_answer(const struct request *request, const struct check_questi
 	answer->outcome = decision->outcome;
 	answer->allowed = decision->outcome == OUTCOME_ALLOWED;
 	answer->retry_after_s = decision->retry_after_s;
-	answer->decision_id = evaluation->decision_id;
-	answer->telling = (struct gate_telling){.decision_id = evaluation->decision_id,
+	answer->decision_id = question->without_asking ? NULL : evaluation->decision_id;
+	answer->telling = (struct gate_telling){.decision_id = answer->decision_id,
 		.request_id = request->id,
 		.owner_name = evaluation->facts.owner.username,
 		.moment = moment,
@@ -189,7 +194,7 @@ static bool pass_ungated(const struct request *request, const char *owner, const
 		.outcome = outcome_word(OUTCOME_ALLOWED),
 		.strict_outcome = outcome_word(OUTCOME_ALLOWED),
 		.findings = "[]"};
-	if (!question->dry_run)
+	if (!leaves_no_trace(question))
 		decision_enqueue(request->service->store, &evaluation->decision);
 	fill_answer(request, question, MOMENT_COUNT, answer);
 	return true;
@@ -218,13 +223,15 @@ bool check_ask(const struct request *request, const struct check_question *quest
 		.admits_unseen_owner = owner != request->caller.user_id &&
 				       access_allows(request->caller.roles, ACTION_OWNER_UNSEEN, false),
 		.without_effects = question->dry_run,
+		.without_asking = question->without_asking,
+		.ask_optional = question->without_asking,
 		.timeout_ms = budget_ms(engine, question)};
 
 	if (!evaluation_read(engine, &asked, &about, request->arena, ret_answer->evaluation, problem) ||
 		!evaluation_judge(engine, &asked, request->arena, ret_answer->evaluation, problem))
 		return false;
 	fill_answer(request, question, asked.moment, ret_answer);
-	if (question->dry_run)
+	if (leaves_no_trace(question))
 		return true;
 	decision_enqueue(request->service->store, &ret_answer->evaluation->decision);
 	if (ret_answer->allowed)

@@ -35,7 +35,8 @@ struct check_question {
 	const struct requirements *named; /* NULL where a version is named */
 	enum check_transition transition;
 	bool dry_run;
-	int64_t timeout_ms; /* 0: the configured budget */
+	bool without_asking; /* explain: nobody is asked, nothing is logged, and there is no decision */
+	int64_t timeout_ms;  /* 0: the configured budget */
 };
 
 /* Reads the fields of a check: owner, initiator, template_version_id | external_auth, transition, dry_run. Each wrong

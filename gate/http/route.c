@@ -17,7 +17,11 @@
 #include "../api/token.h"
 #include "../api/user.h"
 #include "../api/workspace.h"
+#include "../hook/admission_review.h"
 #include "../hook/check.h"
+#include "../hook/explain.h"
+#include "../hook/ext_authz.h"
+#include "../hook/opa.h"
 #include "../hook/receipts.h"
 #include "must_check.h"
 
@@ -74,6 +78,10 @@ const struct route ROUTES_API[] = {
 		api_link_url_create},
 
 	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
+	{"POST", GATE "/explain", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_explain},
+	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
+	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
+	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
 	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
 	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
@@ -88,6 +96,10 @@ const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 /* What a balancer in front asks, and the hooks. */
 const struct route ROUTES_HOOK[] = {
 	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
+	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
+	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
+	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
 };
 const size_t ROUTES_HOOK_COUNT = COUNT_OF(ROUTES_HOOK);
 

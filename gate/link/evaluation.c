@@ -128,6 +128,7 @@ bool evaluation_judge(struct engine *engine, const struct evaluation_question *q
 		.moment = question->moment,
 		.ask_optional = question->ask_optional,
 		.without_effects = question->without_effects,
+		.without_asking = question->without_asking,
 		.timeout_ms = question->timeout_ms};
 	char decision_id[UUID_TEXT_SIZE];
 

@@ -68,7 +68,8 @@ static void fill_settling(const struct evaluation *evaluation, struct provider *
 {
 	const struct gate_question *question = evaluation->question;
 	struct settling *settling = &evaluation->settlings[tag];
-	bool may_refresh = evaluation->scope.engine->flights != NULL && !question->without_effects;
+	bool may_refresh =
+		evaluation->scope.engine->flights != NULL && (!question->without_effects || question->without_asking);
 
 	settling->provider = provider;
 	settling->tag = tag;
@@ -176,6 +177,9 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 	const struct provider *provider = finding->provider;
 	struct judged judged = {.requirement = requirement, .fail_mode = FAIL_MODE_CLOSED};
 	const struct enforcement_setting *of_provider = &silent;
+	const struct enforcement_setting *of_template =
+		question->template_enforcement != NULL ? question->template_enforcement : &silent;
+	const struct enforcement_setting *of_deployment = &evaluation->scope.engine->enforcement;
 
 	finding->exemption = question_exemption(question, requirement->provider_id);
 	judged.exempt = finding->exemption != NULL;
@@ -184,14 +188,15 @@ static struct judged judge_requirement(const struct evaluation *evaluation, cons
 		judged.fail_mode = provider->fail_mode;
 		judged.last_known_good_max_age_ms = provider->last_known_good_max_age_ms;
 	}
-	judged.enforcement = enforcement_effective(of_provider,
-		question->template_enforcement != NULL ? question->template_enforcement : &silent,
-		&evaluation->scope.engine->enforcement, question->moment);
+	judged.enforcement = enforcement_effective(of_provider, of_template, of_deployment, question->moment);
+	finding->enforcement_scope = enforcement_scope(of_provider, of_template, of_deployment, question->moment);
 	if (settling == NULL) {
 		finding->linked = question_link(question, requirement->provider_id) != NULL;
 		judged.reason = reason_unasked(finding);
 		return judged;
 	}
+	finding->next_step = settling->presumed;
+	finding->known_good_at_ms = settling->known_good_at_ms;
 	judged.reason = settling->reason;
 	judged.retry_after_s = settling->retry_after_s;
 	judged.last_valid_at_ms = settling->known_good_at_ms;
@@ -246,6 +251,7 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 			.owner_id = question->owner_id,
 			.half = deadline_in_ms(question->timeout_ms / 2),
 			.begun_us = clock_monotonic_us(),
+			.without_asking = question->without_asking,
 			.has_whole_budget = question->timeout_ms >= engine->gate_timeout_ms},
 	};
 
@@ -255,9 +261,11 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 	fill_evaluation(&evaluation, ret_answer);
 	settle_all(&evaluation);
 	decide_answer(&evaluation, ret_answer);
-	for (size_t i = 0; i < evaluation.settling_count && !question->without_effects; i++)
+	bool notes = !question->without_effects && !question->without_asking;
+	for (size_t i = 0; i < evaluation.settling_count && notes; i++)
 		settle_note(&evaluation.scope, &evaluation.settlings[i]);
 	ret_answer->duration_us = clock_monotonic_us() - evaluation.scope.begun_us;
-	count_answer(question, ret_answer);
+	if (!question->without_asking)
+		count_answer(question, ret_answer);
 	return true;
 }

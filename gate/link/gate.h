@@ -20,6 +20,7 @@ struct gate_question {
 	enum moment moment;   /* MOMENT_PREFLIGHT: PREFLIGHT_MAX_AGE instead of GATE_MAX_AGE */
 	bool ask_optional;    /* preflight shows optional ones too; create does not ask for them */
 	bool without_effects; /* a dry run: spends no refresh token and writes nothing */
+	bool without_asking;  /* no provider either: verdicts are presumed from what is stored (policy/presume.c) */
 	int64_t timeout_ms;   /* the budget of the whole evaluation */
 };
 
@@ -33,7 +34,10 @@ struct gate_finding {
 	struct secret access_token;        /* of the link as it was judged; empty where no key opens it */
 	int64_t token_expires_at_ms;       /* 0: never */
 	int64_t generation;                /* of the link it was judged by; 0 where there is none */
-	int provider_status;               /* last HTTP status seen, 0: not asked or no answer */
+	enum scope enforcement_scope;      /* whose word the enforcement is */
+	enum step_kind next_step;          /* without_asking: what a real evaluation would do next */
+	int64_t known_good_at_ms; /* when the provider confirmed this generation last, as far as is known; 0: never */
+	int provider_status;      /* last HTTP status seen, 0: not asked or no answer */
 	int64_t duration_us;
 };
 

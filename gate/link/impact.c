@@ -10,8 +10,7 @@
 /* What is the same for all classes. */
 struct judgement {
 	const struct engine *engine;
-	const struct impact_subject *subject;
-	struct enforcement_setting template_enforcement;
+	struct enforcement_setting of_template;
 	int64_t now_ms;
 	struct impact *impact;
 };
@@ -52,8 +51,9 @@ static struct judged judge_requirement(
 	if (at->provider == NULL)
 		return judged;
 	judged.reason = judge_link(judgement, at->provider, link);
-	judged.enforcement = enforcement_effective(&at->provider->enforcement, &judgement->template_enforcement,
-		&judgement->engine->enforcement, MOMENT_CREATE);
+	judged.enforcement = enforcement_effective(
+		&at->provider->enforcement, &judgement->of_template, &judgement->engine->enforcement, MOMENT_CREATE);
+	judged.exempt = link->exempt;
 	return judged;
 }
 
@@ -66,6 +66,14 @@ static void count_providers(struct impact *impact, const struct decision *decisi
 		if (reason_verdict(reason) == VERDICT_MISSING)
 			impact->providers[i].missing += owners;
 	}
+}
+
+static bool has_exempt(const struct decision *decision)
+{
+	for (size_t i = 0; i < decision->finding_count; i++)
+		if (decision->findings[i].exempt)
+			return true;
+	return false;
 }
 
 /* Two providers that keep an owner out for one reason count once. */
@@ -86,6 +94,7 @@ static void count_outcome(struct impact *impact, const struct decision *decision
 	switch (decision->outcome) {
 	case OUTCOME_ALLOWED:
 		impact->allowed += owners;
+		impact->exempt += has_exempt(decision) ? owners : 0;
 		return;
 	case OUTCOME_REFUSED:
 		impact->refused += owners;
@@ -120,14 +129,14 @@ bool impact_judge(const struct engine *engine, const struct impact_subject *subj
 	struct impact *ret_impact, struct problem *problem)
 {
 	const struct requirements *requirements = &subject->version->requirements;
-	struct judgement judgement = {
-		.engine = engine, .subject = subject, .now_ms = clock_now_ms(), .impact = ret_impact};
+	struct judgement judgement = {.engine = engine, .now_ms = clock_now_ms(), .impact = ret_impact};
 	const struct impact_question question = {
 		.template_id = subject->template->id, .requirements = requirements, .now_ms = judgement.now_ms};
 	struct impact_class class;
 
-	(void)enforcement_setting_read(subject->template->enforcement, &judgement.template_enforcement);
 	memset(ret_impact, 0, sizeof(*ret_impact));
+	/* As at create, what cannot be read says nothing: then the deployment's holds. */
+	(void)enforcement_setting_read(subject->template->enforcement, &judgement.of_template);
 	ret_impact->provider_count = requirements->count;
 	for (size_t i = 0; i < requirements->count; i++) {
 		ret_impact->providers[i].requirement = &requirements->list[i];

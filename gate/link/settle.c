@@ -131,8 +131,20 @@ static bool is_waiting(const struct settling *settling)
 	return settling->inquirer != NULL || settling->ticket != NULL || settling->pausing;
 }
 
+/* For whoever may ask nobody. What this process does not remember the store may: a confirmation of any age is one. */
+static void settle_presuming(struct settle_scope *scope, struct settling *settling)
+{
+	struct step step = presume(&settling->facts, &settling->rules, clock_now_ms());
+	bool was_confirmed = step.kind == STEP_VALIDATE && settling->known_good_at_ms > 0;
+
+	settling->presumed = step.kind;
+	settle_with(scope, settling, was_confirmed ? REASON_VALID : step.reason);
+}
+
 void settle_advance(struct settle_scope *scope, struct settling *settling)
 {
+	if (scope->without_asking && !settling->settled)
+		settle_presuming(scope, settling);
 	while (!settling->settled && !is_waiting(settling)) {
 		struct step step = next_step(&settling->facts, &settling->rules, &settling->progress, clock_now_ms());
 

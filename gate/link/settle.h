@@ -18,6 +18,7 @@ struct settle_scope {
 	struct waiter *waiter; /* NULL until something has to be waited for; the gate frees it */
 	struct deadline half;  /* of the budget: the wait for another token while the one there is lives */
 	int64_t begun_us;
+	bool without_asking;   /* verdicts are presumed from what is stored */
 	bool has_whole_budget; /* not less patience than the configuration gives */
 };
 
@@ -37,6 +38,7 @@ struct settling {
 	unsigned refusals;         /* of this token straight after it was issued */
 	int64_t renewed_us;        /* when this evaluation got another token than it began with; 0: it did not */
 	bool settled;
+	enum step_kind presumed; /* what would have been done next; STEP_SETTLED where nothing was presumed */
 	enum reason reason;
 	int64_t known_good_at_ms; /* by what the store or this process remembers; for FAIL_MODE last_known_good */
 	bool confirmed;           /* the provider said so within this evaluation */

@@ -30,7 +30,9 @@ void settle_recall(const struct settle_scope *scope, struct settling *settling)
 
 void settle_count_reuse(const struct settling *settling)
 {
-	if (settling->reason == REASON_VALID && settling->progress.validation == VALIDATION_NONE)
+	bool reused = settling->reason == REASON_VALID && settling->progress.validation == VALIDATION_NONE;
+
+	if (reused && settling->presumed == STEP_SETTLED)
 		metrics_add(METRIC_VERDICT_CACHE_HITS, (struct metric_labels){{settling->provider->id, NULL, NULL}}, 1);
 }
 

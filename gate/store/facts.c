@@ -8,7 +8,6 @@
 #define USER_COLUMNS 6
 #define TEMPLATE_COLUMNS 3
 #define VERSION_COLUMNS 6
-#define LINK_COLUMNS 15
 
 static void read_owner(struct row *row, struct arena *arena, struct create_facts *ret_facts)
 {
@@ -33,6 +32,13 @@ static bool read_version(struct row *row, struct arena *arena, struct create_fac
 	return version_read_row(row, arena, &ret_facts->version, problem);
 }
 
+/* The third column of both is the link's generation, which every link has. */
+static bool is_exemption(struct row row)
+{
+	row_skip(&row, 2);
+	return row_is_null(&row);
+}
+
 static void read_exemption(struct row *row, struct arena *arena, struct create_facts *facts)
 {
 	struct exemption *exemption = &facts->exemptions[facts->exemption_count++];
@@ -40,12 +46,15 @@ static void read_exemption(struct row *row, struct arena *arena, struct create_f
 		.owner_id = facts->owner.id,
 		.owner_name = facts->owner.username,
 		.template_id = facts->version.template_id,
-		.template_name = facts->template_name,
-		.provider_id = row_text(row, arena)};
-	exemption->reason = row_text(row, arena);
-	exemption->granted_by_id = row_uuid(row, arena);
+		.template_name = facts->template_name};
+	exemption->provider_id = row_text(row, arena);
+	row_skip(row, 1); /* generation */
 	exemption->granted_by_name = row_text(row, arena);
+	row_skip(row, 3); /* the tokens */
+	exemption->reason = row_text(row, arena);
+	row_skip(row, 3); /* what is remembered, and when it was issued */
 	exemption->expires_at_ms = row_time_ms(row);
+	row_skip(row, 1); /* when it was valid last */
 	exemption->created_at_ms = row_time_ms(row);
 }
 
@@ -59,13 +68,12 @@ static void read_links_and_exemptions(const struct rows *rows, struct arena *are
 	for (size_t i = 0; i < count; i++) {
 		struct row row = row_at(rows, i);
 		row_skip(&row, first_column);
-		if (!row_is_null(&row)) {
-			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
+		if (row_is_null(&row))
 			continue;
-		}
-		row_skip(&row, LINK_COLUMNS);
-		if (!row_is_null(&row))
+		if (is_exemption(row))
 			read_exemption(&row, arena, ret_facts);
+		else
+			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
 	}
 }
 

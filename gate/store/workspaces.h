@@ -30,7 +30,7 @@ struct create_facts {
 	size_t link_count;
 	struct link *links; /* the owner's links at providers the version names */
 	size_t exemption_count;
-	struct exemption *exemptions; /* in force now: the owner's, from providers of the template the version names */
+	struct exemption *exemptions; /* in force now, of the owner and the template; who granted it by name only */
 };
 MUST_CHECK bool create_facts_read(struct store *store, struct arena *arena, const struct create_question *question,
 	struct create_facts *ret_facts, struct problem *problem);

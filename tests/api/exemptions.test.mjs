@@ -204,3 +204,179 @@ test("an exemption is told after its granter is gone, and goes with its owner", 
   await world.expect(204, "DELETE", `/api/v2/users/${owner.id}`);
   assertError(await world.admin("GET", `${PATH}/${id}`), 404, "not_found");
 });
+
+// --- what it changes -------------------------------------------------------------------------------------------------
+
+const noteOf = ({ id, reason, granted_by, until }) => ({ id, reason, granted_by, until });
+
+async function assertRefused(owner, template, missing) {
+  const body = assertError(await assertLeavesNothing(world, () => world.createWorkspace(owner, template)), 403, "external_auth_required");
+  assert.deepEqual(body.validations.map(({ detail }) => detail), missing);
+  return body;
+}
+
+async function create(owner, template, options) {
+  const answer = await world.createWorkspace(owner, template, options);
+  assert.equal(answer.status, 201, answer.text);
+  return answer.body;
+}
+
+const decision = async (id) => (await world.sql("SELECT outcome, strict_outcome, reasons, findings FROM decisions WHERE id = $1", [id]))[0];
+
+test("a refused create passes, says by which exemption, and the log says what it would have been", async () => {
+  const [owner, template] = await subject();
+  await assertRefused(owner, template, ["one"]);
+  const exemption = await grant(owner, template, { reason: "account is being moved" });
+  const workspace = await create(owner, template);
+  const [warning, ...others] = workspace.warnings;
+  assert.deepEqual(others, []);
+  const { message, ...said } = warning;
+  assert.deepEqual(said, { provider: "one", reason: "not_linked", exemption: noteOf(exemption) });
+  assert.ok(message.includes("account is being moved") && message.includes(exemption.until), message);
+  const row = await decision(workspace.decision_id);
+  assert.equal(row.outcome, "allowed");
+  assert.equal(row.strict_outcome, "refused");
+  assert.deepEqual(row.reasons, ["not_linked"]);
+  assert.equal(row.findings.length, 1);
+  const [{ provider, reason, exemption_id, would_block }] = row.findings;
+  assert.deepEqual({ provider, reason, exemption_id, would_block },
+    { provider: "one", reason: "not_linked", exemption_id: exemption.id, would_block: true });
+  for (const read of [
+    (await world.api("GET", `/api/v2/workspaces/${workspace.id}`, { token: owner.token })).body,
+    (await world.api("GET", "/api/v2/users/me/workspaces", { token: owner.token })).body.workspaces[0],
+  ]) assert.deepEqual(read.warnings, workspace.warnings);
+});
+
+test("it ends by itself", async () => {
+  const [owner, template] = await subject();
+  const exemption = await grant(owner, template);
+  await create(owner, template);
+  await expire(exemption);
+  await assertRefused(owner, template, ["one"]);
+  assert.equal((await world.admin("GET", `${PATH}/${exemption.id}`)).status, 200);
+});
+
+test("it ends on the second that was named, by the database's clock", async () => {
+  const [owner, template] = await subject();
+  const { until } = await grant(owner, template, { until: ahead(1500) });
+  await create(owner, template);
+  await world.sql("SELECT pg_sleep_until($1)", [until]);
+  await assertRefused(owner, template, ["one"]);
+});
+
+test("revoked, it is over at once", async () => {
+  const [owner, template] = await subject();
+  const { id } = await grant(owner, template);
+  await create(owner, template);
+  assert.equal((await world.admin("DELETE", `${PATH}/${id}`)).status, 204);
+  await assertRefused(owner, template, ["one"]);
+});
+
+test("another template, another owner and another provider are not exempt", async () => {
+  const [owner, template] = await subject();
+  const [other, elsewhere] = await subject();
+  await grant(owner, template);
+  await grant(owner, template, { provider: "two" });
+  await assertRefused(owner, elsewhere, ["one"]);
+  await assertRefused(other, template, ["one"]);
+  const both = await world.createTemplate(["one"]);
+  await grant(owner, both, { provider: "two" });
+  await assertRefused(owner, both, ["one"]);
+});
+
+test("it is the owner's and not the caller's", async () => {
+  const [owner, template] = await subject();
+  const caller = await world.createUser({ roles: ["control-plane"] });
+  await grant(caller, template);
+  assertError(await world.createWorkspace(owner, template, { caller }), 403, "external_auth_required");
+  await grant(owner, template);
+  assert.equal((await create(owner, template, { caller })).warnings.length, 1);
+});
+
+test("it holds for every version of the template", async () => {
+  const [owner, template] = await subject([]);
+  await grant(owner, template);
+  const version = await world.expect(201, "POST", `/api/v2/templates/${template.id}/versions`, { external_auth: ["one"], activate: true });
+  const workspace = await create(owner, template);
+  assert.equal(workspace.template_version_id, version.id);
+  assert.equal(workspace.warnings.length, 1);
+});
+
+test("it hides no other missing provider", async () => {
+  const [owner, template] = await subject(["one", "two"]);
+  const exemption = await grant(owner, template);
+  const { external_auth } = await assertRefused(owner, template, ["two"]);
+  assert.deepEqual(external_auth.map(({ id, verdict, reason, exemption: note }) => ({ id, verdict, reason, note })), [
+    { id: "one", verdict: "missing", reason: "not_linked", note: noteOf(exemption) },
+    { id: "two", verdict: "missing", reason: "not_linked", note: undefined },
+  ]);
+  await world.link(owner, "two");
+  assert.deepEqual((await create(owner, template)).warnings.map(({ provider }) => provider), ["one"]);
+});
+
+test("two exemptions of one create are both named", async () => {
+  const [owner, template] = await subject(["one", "two"]);
+  const notes = [noteOf(await grant(owner, template)), noteOf(await grant(owner, template, { provider: "two", reason: "another" }))];
+  const { warnings } = await create(owner, template);
+  assert.deepEqual(warnings.map(({ exemption }) => exemption), notes);
+});
+
+test("a provider that cannot be verified does not fail an exempt owner", async () => {
+  const [owner, template] = await subject(["down"]);
+  await world.link(owner, "down");
+  assertError(await world.createWorkspace(owner, template), 503, "external_auth_unverifiable");
+  const exemption = await grant(owner, template, { provider: "down" });
+  const { warnings, decision_id } = await create(owner, template);
+  assert.deepEqual(warnings.map(({ reason, exemption: note }) => ({ reason, note })), [{ reason: "provider_unavailable", note: noteOf(exemption) }]);
+  assert.equal((await decision(decision_id)).strict_outcome, "unverifiable");
+});
+
+test("where it changes nothing, nothing warns", async () => {
+  const [owner, template] = await subject();
+  await world.link(owner, "one");
+  await grant(owner, template);
+  const linked = await create(owner, template);
+  assert.deepEqual(linked.warnings, []);
+  const row = await decision(linked.decision_id);
+  assert.equal(row.strict_outcome, "allowed");
+  assert.equal(row.findings[0].exemption_id, null);
+  const lenient = await world.createTemplate(["one"], { enforcement: "warn" });
+  const unlinked = await world.createUser();
+  await grant(unlinked, lenient);
+  const warned = await create(unlinked, lenient);
+  assert.deepEqual(warned.warnings.map(({ provider, exemption }) => ({ provider, exemption })), [{ provider: "one", exemption: undefined }]);
+});
+
+test("the preflight shows it beside the state as it is, and only to whom it belongs", async () => {
+  const [owner, template] = await subject(["one", "two"]);
+  const exemption = await grant(owner, template);
+  const states = (await world.preflight(owner, template)).body;
+  assert.deepEqual(states.map(({ id, authenticated, reason, exemption: note }) => ({ id, authenticated, reason, note })), [
+    { id: "one", authenticated: false, reason: "not_linked", note: noteOf(exemption) },
+    { id: "two", authenticated: false, reason: "not_linked", note: undefined },
+  ]);
+  const other = await world.createUser();
+  for (const state of (await world.preflight(other, template)).body) assert.equal(state.exemption, undefined);
+  await expire(exemption);
+  for (const state of (await world.preflight(owner, template)).body) assert.equal(state.exemption, undefined);
+});
+
+test("check and explain see it as the create does, and a receipt does not outlive it", async () => {
+  const [owner, template] = await subject();
+  const exemption = await grant(owner, template, { until: ahead(60000) });
+  for (const path of ["/gate/v1/check", "/gate/v1/explain"]) {
+    const ask = () => world.api("POST", path, {
+      token: owner.token, body: { owner: "me", template_version_id: template.active_version_id },
+    });
+    const { status, body, text } = await ask();
+    assert.equal(status, 200, text);
+    assert.equal(body.allowed, true, text);
+    assert.deepEqual(body.warnings.map(({ exemption: note }) => note), [noteOf(exemption)]);
+    assert.deepEqual(body.external_auth.map(({ reason, exemption: note }) => ({ reason, note })), [{ reason: "not_linked", note: noteOf(exemption) }]);
+    if (body.receipt) assert.ok(Date.parse(body.receipt_expires_at) <= Date.parse(exemption.until), text);
+  }
+  const { body } = await world.api("POST", "/gate/v1/check", {
+    token: owner.token, body: { owner: "me", external_auth: ["one"] },
+  });
+  assert.equal(body.allowed, false, "providers that are named without a template have nobody exempt");
+});

@@ -4,10 +4,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, METHODS } from "../support/openapi.mjs";
-import { newSecret } from "../support/service.mjs";
+import { signReceipt } from "../support/receipt.mjs";
+import { newKey, newSecret } from "../support/service.mjs";
 import { assertError, UNKNOWN_ID, World } from "../support/world.mjs";
 
-const world = await World.open();
+const receiptKey = newKey();
+const world = await World.open({ settings: { RECEIPT_KEYS: receiptKey } });
 const ROLES = ["member", "template-author", "control-plane", "provisioner", "auditor", "admin"];
 const callers = {};
 for (const role of ROLES) callers[role] = await world.createUser({ username: `the-${role}`, roles: [role] });
@@ -75,6 +77,9 @@ const OPERATIONS = [
   ["import a link for another", ADMINS, 204, hidden, () => ["PUT", `${of(other)}/external-auth/demo`, { access_token: newSecret() }]],
   ["import a link for themselves", ADMINS, 204, forbidden, () => ["PUT", "/api/v2/users/me/external-auth/demo", { access_token: newSecret() }]],
   ["ask for their own link-url", EVERYBODY, 201, null, () => ["POST", "/api/v2/users/me/external-auth/demo/link-url", {}]],
+  ["verify what is no receipt", EVERYBODY, 200, null, () => ["POST", "/gate/v1/receipts/verify", { receipt: "x" }]],
+  ["verify a receipt of their own", EVERYBODY, 200, null, (me) => ["POST", "/gate/v1/receipts/verify", { receipt: signReceipt(receiptKey, { owner: me }) }]],
+  ["verify another's receipt", [...ADMINS, "provisioner"], 200, forbidden, () => ["POST", "/gate/v1/receipts/verify", { receipt: signReceipt(receiptKey, { owner: other }) }]],
   ["ask for another's link-url", ["control-plane"], 201, hidden, () => ["POST", `${of(other)}/external-auth/demo/link-url`, {}]],
   ["grant an exemption", ["admin"], 201, forbidden, async () => ["POST", "/gate/v1/exemptions", {
     owner: (await victim()).id, template: template.id, provider: "demo", reason: "why", until: new Date(Date.now() + 60000).toISOString(),

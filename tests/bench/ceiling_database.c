@@ -203,8 +203,8 @@ bool database_read(struct database *database, const char *owner, const char *nam
 {
 	const struct database_options *options = &database->options;
 	const char *const values[] = {NULL, owner, name != NULL ? options->template_id : NULL,
-		name != NULL ? NULL : options->version_id, name};
-	SCOPED(result_release) PGresult *result = run(database, READ, 5, values);
+		name != NULL ? NULL : options->version_id, name, NULL};
+	SCOPED(result_release) PGresult *result = run(database, READ, COUNT_OF(values), values);
 	bool found =
 		PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 16;
 
@@ -227,7 +227,8 @@ bool database_insert(struct database *database, const char *owner_id, const char
 		"[{\"id\":\"%s\",\"optional\":false,\"verdict\":\"ok\",\"reason\":\"not_validated\",\"generation\":1}]",
 		options->provider_id);
 	const char *const values[] = {workspace_id, owner_id, name, options->version_id, "{}", "[]", build_id,
-		providers, "{1}", decision_id, workspace_id, "create", owner_id, "allowed", findings, "0"};
+		providers, "{1}", decision_id, workspace_id, "api", "create", owner_id, NULL, "owner", "allowed",
+		"allowed", NULL, findings, "0"};
 	SCOPED(result_release) PGresult *result = run(database, INSERT, COUNT_OF(values), values);
 
 	/* The first column is the time of the new row, NULL where the guard let nothing in. */

@@ -15,7 +15,7 @@ const SLOW_MS = 500;
 const TOKEN_MS = 300;
 const CALLERS = 50;
 const CONNECTIONS = [16, 64];
-const WORDS = ["create", "preflight", "cached", "refusal", "keys", "wide", "one-link", "many-links", "hole", "memory"];
+const WORDS = ["create", "preflight", "cached", "refusal", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact"];
 
 const { values: given } = parseArgs({
   options: {
@@ -240,6 +240,23 @@ async function measureKeys(stage) {
   report("create, keys against cleartext: CPU of the program", { ...shown(clear, sealed, "cpu_us", " µs", 1), ...ratio("cpu_us"), atMost: 1.05 });
 }
 
+// Each with about a tenth less links than owners times providers.
+async function measureImpact(stage) {
+  const scale = given.quick ? 0.01 : 1;
+  for (const [prefix, owners, providers] of [["fleet", 112000 * scale, ["plain"]], ["fleet-wide", 28000 * scale, WIDE]]) {
+    await stage.fillFleet(prefix, owners, providers);
+    const { active_version_id: version } = stage.service.templates[prefix];
+    const took = [];
+    for (let run = 0; run < (given.quick ? 2 : 8); run++) {
+      const began = performance.now();
+      const { owners: counted } = JSON.parse((await stage.service.request(200, "GET", `/gate/v1/templateversions/${version}/impact`)).text);
+      if (run > 0) took.push(performance.now() - began);
+      assert.equal(counted, owners);
+    }
+    report(`impact, ${owners} owners with ${providers.length} link(s) each`, { value: median(took), unit: " ms", atMost: 1000 });
+  }
+}
+
 function printConditions() {
   console.log(`\n${availableParallelism()} cores; ${rounds} round(s) of ${seconds} s; load average ${loadBefore} before and ${loadavg()[0].toFixed(1)} after.${given.quick ? " --quick: these figures mean nothing." : ""}`);
 }
@@ -270,6 +287,8 @@ try {
   report("resident, at the end", { value: stage.service.residentMib(), unit: " MiB" });
   await checkStatuses(stage);
   if (wanted("keys")) await measureKeys(stage);
+  // Last, because of what so many rows leave PostgreSQL to do.
+  if (wanted("impact")) await measureImpact(stage);
 } catch (error) {
   if (stage.service) console.error(stage.service.story());
   throw error;

@@ -34,6 +34,20 @@ const FILL = [
   "VACUUM ANALYZE",
 ];
 
+// `count` owners with a workspace of `version` each and a link at each of `providers`: of ten links one is expired for good,
+// two can be renewed, three were confirmed, and one is not there.
+const fleet = (prefix, count, version, providers) => [
+  `INSERT INTO users (id, username) SELECT gen_random_uuid(), '${prefix}-' || to_char(n, 'FM000000') FROM generate_series(1, ${count}) n`,
+  `INSERT INTO workspaces (id, owner_id, name, template_version_id)
+     SELECT gen_random_uuid(), u.id, 'dev', '${version}' FROM users u WHERE u.username LIKE '${prefix}-%'`,
+  `INSERT INTO links (owner_id, provider_id, access_token, refresh_token, expires_at, last_valid_at)
+     SELECT u.id, p.id, decode(repeat('00', 68), 'hex'), CASE WHEN d.digit IN (2, 3, 4) THEN decode(repeat('00', 68), 'hex') END,
+       CASE WHEN d.digit IN (1, 2, 3) THEN now() - interval '1 hour' END, CASE WHEN d.digit IN (4, 5, 6) THEN now() END
+     FROM users u, unnest('{${providers}}'::text[]) p (id), LATERAL (SELECT abs(hashtext(u.username || p.id)) % 10) d (digit)
+     WHERE u.username LIKE '${prefix}-%' AND d.digit > 0`,
+  "VACUUM ANALYZE",
+];
+
 function postgresBinaries() {
   const base = "/usr/lib/postgresql";
   const [newest] = readdirSync(base).filter((name) => /^[0-9]+$/.test(name)).sort((a, b) => b - a);
@@ -136,6 +150,12 @@ export class Stage {
       for (const provider of ["plain", "cached", "slow"]) await this.service.link(ownerName(number), provider);
     });
     for (const provider of WIDE) await this.service.link(ownerName(1), provider);
+  }
+
+  // A template that `providers` are required by, and its owners.
+  async fillFleet(prefix, count, providers) {
+    await this.service.addTemplate(prefix, providers);
+    await this.sql("postgres", ...fleet(prefix, count, this.service.templates[prefix].active_version_id, providers));
   }
 
   // Another service on a database of its own, filled for creates on `plain` whose links have both tokens.

@@ -136,41 +136,44 @@ static void the_least_and_the_most_a_receipt_says_come_back(void **state)
 	}
 }
 
-/* Every byte exchanged for every other one that base64url has, and for some that it has not. */
-static void no_byte_can_be_altered(void **state)
+/* One byte exchanged for every other one that base64url has, and for some that it has not. */
+static void expect_byte_counts(const struct receipt_keys *keys, size_t at)
 {
 	static const char others[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/= \n\x80";
+	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
+	char *text = arena_copy(arena, KNOWN);
+	char right = text[at];
+
+	for (const char *other = others; *other != '\0'; other++) {
+		struct receipt receipt;
+
+		text[at] = *other;
+		if (*other != right && receipt_read(keys, text, arena, &receipt) == RECEIPT_GOOD)
+			fail_msg("byte %zu may be %c", at, *other);
+	}
+}
+
+static void no_byte_can_be_altered(void **state)
+{
 	SCOPED(keys_release) struct receipt_keys *keys = keys_of(KEY_UP, NULL);
-	char text[] = KNOWN;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(text) - 1; i++) {
-		SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
-
-		for (const char *other = others; *other != '\0'; other++) {
-			struct receipt receipt;
-
-			if (*other == KNOWN[i])
-				continue;
-			text[i] = *other;
-			if (receipt_read(keys, text, arena, &receipt) == RECEIPT_GOOD)
-				fail_msg("byte %zu may be %c", i, *other);
-		}
-		text[i] = KNOWN[i];
-	}
+	for (size_t i = 0; i < strlen(KNOWN); i++)
+		expect_byte_counts(keys, i);
 }
 
 static void no_byte_can_be_missing_or_added(void **state)
 {
 	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
 	SCOPED(keys_release) struct receipt_keys *keys = keys_of(KEY_UP, NULL);
+	const char *known = KNOWN;
 	struct receipt receipt;
 
 	(void)state;
-	for (size_t size = 0; size < strlen(KNOWN); size++) {
+	for (size_t size = 0; size < strlen(known); size++) {
 		assert_int_not_equal(
-			receipt_read(keys, arena_copy_bytes(arena, KNOWN, size), arena, &receipt), RECEIPT_GOOD);
-		assert_int_not_equal(receipt_read(keys, KNOWN + size + 1, arena, &receipt), RECEIPT_GOOD);
+			receipt_read(keys, arena_copy_bytes(arena, known, size), arena, &receipt), RECEIPT_GOOD);
+		assert_int_not_equal(receipt_read(keys, known + size + 1, arena, &receipt), RECEIPT_GOOD);
 	}
 	expect(keys, arena, KNOWN ".", RECEIPT_MALFORMED);
 	expect(keys, arena, KNOWN "=", RECEIPT_MALFORMED);
@@ -310,15 +313,15 @@ static void only_our_claims_are_taken(void **state)
 		{START "\"version\":null,\"gens\":{},\"iat\":1,\"exp\":1e400}", RECEIPT_MALFORMED},
 		{START "\"version\":null,\"gens\":{},\"exp\":1800000600," END, RECEIPT_MALFORMED},
 		{"{\"iss\":\"other\",\"jti\":\"" DECISION "\",\"sub\":null,\"owner\":\"a\",\"version\":null,\"gens\":{}"
-							  "," END,
+		 "," END,
 			RECEIPT_MALFORMED},
 		{"{\"iss\":\"gatehouse\",\"jti\":null,\"sub\":null,\"owner\":\"a\",\"version\":null,\"gens\":{}," END,
 			RECEIPT_MALFORMED},
 		{"{\"iss\":\"gatehouse\",\"jti\":\"" DECISION "\",\"sub\":null,\"owner\":null,\"version\":null,"
-							      "\"gens\":{}," END,
+		 "\"gens\":{}," END,
 			RECEIPT_MALFORMED},
 		{"{\"iss\":\"gatehouse\",\"jti\":\"" DECISION "\",\"sub\":\"alice\",\"owner\":\"a\",\"version\":null,"
-							      "\"gens\":{}," END,
+		 "\"gens\":{}," END,
 			RECEIPT_MALFORMED},
 		{"{}", RECEIPT_MALFORMED},
 		{"[]", RECEIPT_MALFORMED},
@@ -400,23 +403,31 @@ static void without_keys_there_are_no_receipts(void **state)
 	receipt_keys_free(none);
 }
 
+static void expect_refused(const char *list)
+{
+	const struct receipt_key_lists given = {.given = secret_of(list)};
+	struct receipt_keys *keys = NULL;
+	struct problem problem;
+
+	if (receipt_keys_new(&given, &keys, &problem))
+		fail_msg("%s", list);
+	assert_null(keys);
+	assert_int_equal(problem.kind, PROBLEM_VALIDATION_FAILED);
+	assert_text_has(problem.message, "Receipt key ");
+}
+
 static void unlawful_key_lists_are_refused(void **state)
 {
-	static const char *const lists[] = {"c2hvcnQ=", KEY_UP ",", "," KEY_UP, KEY_UP ",,", "no key",
-		KEY_UP " " KEY_DOWN, KEY_UP ";" KEY_DOWN, " ", KEY_UP KEY_DOWN};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(lists); i++) {
-		const struct receipt_key_lists given = {.given = secret_of(lists[i])};
-		struct receipt_keys *keys = NULL;
-		struct problem problem;
-
-		if (receipt_keys_new(&given, &keys, &problem))
-			fail_msg("%s", lists[i]);
-		assert_null(keys);
-		assert_int_equal(problem.kind, PROBLEM_VALIDATION_FAILED);
-		assert_text_has(problem.message, "Receipt key ");
-	}
+	expect_refused("c2hvcnQ=");
+	expect_refused(KEY_UP ",");
+	expect_refused("," KEY_UP);
+	expect_refused(KEY_UP ",,");
+	expect_refused("no key");
+	expect_refused(KEY_UP " " KEY_DOWN);
+	expect_refused(KEY_UP ";" KEY_DOWN);
+	expect_refused(KEY_UP KEY_DOWN);
+	expect_refused(" ");
 }
 
 static void seventeen_keys_are_one_too_many(void **state)

@@ -79,6 +79,11 @@ static void facts_say_what_is_not_there(void **state)
 	assert_int_equal(create(f, &try), INSERT_DONE);
 	question = (struct create_question){user.id, NULL, version.id, "dev", NULL};
 	assert_true(read_facts(f, &question).name_taken);
+	fixture_sql(
+		f, arena_printf(f->arena, "UPDATE workspaces SET deleted_at = now() WHERE owner_id = '%s'", user.id));
+	assert_false(read_facts(f, &question).name_taken);
+	assert_int_equal(create(f, &try), INSERT_DONE);
+	assert_true(read_facts(f, &question).name_taken);
 }
 
 static void workspace_comes_back_as_it_was_inserted(void **state)

@@ -212,6 +212,8 @@ static void facts_hold_only_what_is_in_force_for_the_version(void **state)
 	facts = read_facts(f, "e-facts", version.id);
 	assert_int_equal(facts.link_count, 0);
 	assert_int_equal(facts.exemption_count, 1);
+	assert_null(facts.exemptions[0].granted_by_id);
+	facts.exemptions[0].granted_by_id = granted.granted_by_id;
 	assert_same(&facts.exemptions[0], &granted);
 	assert_int_equal(read_facts(f, other.id, version.id).exemption_count, 0);
 	assert_int_equal(read_facts(f, user.id, elsewhere.id).exemption_count, 0);
@@ -245,6 +247,22 @@ static void facts_tell_links_and_exemptions_apart(void **state)
 	assert_int_equal(facts.link_count + facts.exemption_count, 0);
 }
 
+/* Providers that are named without a version belong to no template, so nobody is exempt from them. */
+static void facts_of_named_providers_hold_no_exemption(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = {0};
+	struct user user = fixture_user(f, "e-named");
+	struct template_version version = fixture_version(f, "te-named", "github", NULL);
+	struct create_facts facts;
+	const struct create_question question = {.owner = user.id, .named = &version.requirements};
+	fixture_link(f, user.id, "github", "gh-token");
+	grant(f, user.id, version.template_id, "github");
+	assert_done(create_facts_read(f->store, f->arena, &question, &facts, &problem), problem);
+	assert_int_equal(facts.link_count, 1);
+	assert_int_equal(facts.exemption_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +273,7 @@ int main(void)
 		cmocka_unit_test(list_is_narrowed_and_paged),
 		cmocka_unit_test(facts_hold_only_what_is_in_force_for_the_version),
 		cmocka_unit_test(facts_tell_links_and_exemptions_apart),
+		cmocka_unit_test(facts_of_named_providers_hold_no_exemption),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
