@@ -39,7 +39,8 @@ struct job {
 	struct evaluation evaluation;
 };
 
-enum job_end { JOB_HANDED_OUT, JOB_OVER, JOB_MOVED };
+/* JOB_LEFT: who asked has gone away. */
+enum job_end { JOB_HANDED_OUT, JOB_OVER, JOB_MOVED, JOB_LEFT };
 
 /* --- judging ----------------------------------------------------------------------------------------------------- */
 
@@ -185,6 +186,11 @@ static bool hand_out(struct job *job, enum job_end *ret_end, struct problem *pro
 	struct build_record record;
 	enum hand_out_end end = HAND_OUT_LOST;
 
+	/* Nobody would work on it until its lease ends. */
+	if (request_is_abandoned(request)) {
+		*ret_end = JOB_LEFT;
+		return true;
+	}
 	if (!build_hand_out(request->service->store, request->arena, &given, &end, &record, problem))
 		return false;
 	*ret_end = end == HAND_OUT_MOVED ? JOB_MOVED : JOB_OVER;
@@ -244,8 +250,10 @@ static bool work_on(struct job *job, bool *ret_answered, struct problem *problem
 		if (!try_job(job, &end, problem))
 			return false;
 		*ret_answered = end == JOB_HANDED_OUT;
-		if (end != JOB_MOVED)
+		if (end == JOB_HANDED_OUT || end == JOB_OVER)
 			return true;
+		if (end == JOB_LEFT)
+			break;
 	}
 	return build_put_back(job->request->service->store, job->claim.record.build.id, job->lease_id, problem);
 }
@@ -258,7 +266,7 @@ static bool look(const struct request *request, struct reply *reply, int *jobs_l
 	const struct service *service = request->service;
 	int64_t claim_ms = GATE_RUNS_MAX * service->engine->gate_timeout_ms + CLAIM_MARGIN_MS;
 
-	for (; *jobs_left > 0; --*jobs_left) {
+	for (; *jobs_left > 0 && !request_is_abandoned(request); --*jobs_left) {
 		struct job *job = arena_alloc(request->arena, sizeof(*job));
 		bool found = false;
 		bool answered = false;
@@ -305,7 +313,8 @@ bool api_provisioner_acquire(const struct request *request, struct reply *reply,
 			return false;
 		if (reply->status != 0)
 			return true;
-		if (deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining))
+		if (deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining) ||
+			request_is_abandoned(request))
 			break;
 		bell_await(bell, rung, deadline_earlier(until, deadline_in_ms(LOOK_AGAIN_MS)));
 	}
