@@ -101,13 +101,16 @@ static bool open_vault(struct foundation *foundation, bool create, struct proble
 	return vault_open(keys, &foundation->vault, problem);
 }
 
-static bool open_store(struct foundation *foundation, struct problem *problem)
+static bool open_store(struct foundation *foundation, enum cluster_use use, struct problem *problem)
 {
 	const struct config *config = foundation->config;
 	const struct store_options options = {.connection_url = foundation->connection_url,
 		.prepare = config->pg_prepare,
 		.connections = (size_t)config->pg_connections,
-		.vault = foundation->vault};
+		.vault = foundation->vault,
+		.retention = {.sweeps = use == CLUSTER_OWN,
+			.decisions_ms = config->decision_retention_ms,
+			.refusals_max = config->decision_refusals_max}};
 
 	return store_open(&options, &foundation->store, problem);
 }
@@ -118,7 +121,7 @@ static bool open_parts(
 	foundation->arena = arena_new(FOUNDATION_ARENA_BYTES_MAX);
 	return open_cluster(foundation, use, problem) &&
 	       migrate_database(foundation->connection_url, ret_applied, problem) &&
-	       open_vault(foundation, create, problem) && open_store(foundation, problem);
+	       open_vault(foundation, create, problem) && open_store(foundation, use, problem);
 }
 
 bool foundation_open(struct foundation *foundation, enum cluster_use use, int *ret_applied, struct problem *problem)

@@ -35,6 +35,13 @@
 /* What clients put there are UUIDs and hashes; 255 is what the best known APIs with such a header take. */
 #define IDEMPOTENCY_KEY_BYTES_MAX 255
 
+/* An answer is given again for a day: a client that has not learnt its outcome by then looks for itself. */
+#define IDEMPOTENCY_KEEP_MS 86400000
+
+/* A run may hold its key so much longer than the gate may take: for the statements around it, each with its wait for a
+ * connection, and for a second run of the gate. After that the process is taken for dead. */
+#define IDEMPOTENCY_HOLD_MARGIN_MS 60000
+
 /* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
 #define IDENTITY_CACHE_MS 2000
 

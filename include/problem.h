@@ -29,8 +29,10 @@
 	X(PROBLEM_CONFLICT, "conflict", 409)                                                                           \
 	X(PROBLEM_NAME_TAKEN, "name_taken", 409)                                                                       \
 	X(PROBLEM_NO_PREBUILD, "no_prebuild", 409)                                                                     \
+	X(PROBLEM_IDEMPOTENCY_KEY_IN_USE, "idempotency_key_in_use", 409)                                               \
 	X(PROBLEM_BODY_TOO_LARGE, "body_too_large", 413)                                                               \
 	X(PROBLEM_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415)                                               \
+	X(PROBLEM_IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422)                                               \
 	X(PROBLEM_HEADER_TOO_LARGE, "header_too_large", 431)                                                           \
 	X(PROBLEM_INTERNAL, "internal", 500)                                                                           \
 	X(PROBLEM_PROVIDER_FAILED, "provider_failed", 502)                                                             \

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#include "../base/json_text.h"
+#include "../base/text.h"
+#include "../http/idempotency.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
@@ -73,18 +74,25 @@ static bool workspace_missing(struct problem *problem)
 	return problem_set(problem, PROBLEM_NOT_FOUND, "There is no such workspace, or you may not see it.");
 }
 
-static bool find_workspace(const struct request *request, struct workspace *ret_workspace, struct problem *problem)
+/* *ret_found false: there is none. One that the caller may not see is a problem, told alike. */
+static bool find_workspace(
+	const struct request *request, bool *ret_found, struct workspace *ret_workspace, struct problem *problem)
 {
 	const char *id = request_parameter(request, "id");
 	role_set roles = request->caller.roles;
-	bool found = false;
 
+	*ret_found = false;
 	if (name_is_uuid(id) &&
-		!workspace_find(request->service->store, request->arena, id, &found, ret_workspace, problem))
+		!workspace_find(request->service->store, request->arena, id, ret_found, ret_workspace, problem))
 		return false;
-	if (!found || !access_allows(roles, ACTION_WORKSPACE_READ, is_own(request, ret_workspace->owner_id)))
+	if (!*ret_found)
+		return true;
+
+	bool own = is_own(request, ret_workspace->owner_id);
+
+	if (!access_allows(roles, ACTION_WORKSPACE_READ, own))
 		return workspace_missing(problem);
-	if (!access_allows(roles, ACTION_WORKSPACE_CREATE, is_own(request, ret_workspace->owner_id)))
+	if (!access_allows(roles, ACTION_WORKSPACE_CREATE, own))
 		return problem_set(problem, PROBLEM_FORBIDDEN, "Your roles do not include this.");
 	return true;
 }
@@ -95,20 +103,42 @@ struct attempt {
 	const struct request *request;
 	const struct build_input *input;
 	struct reply *reply;
+	struct idempotency *once;
 	struct workspace workspace;
 	struct evaluation *evaluation; /* of a gated start */
 	enum build_end end;
 };
 
-static void answer(const struct attempt *attempt, const struct build_record *record)
+static void answer_created(const struct build_record *record, struct reply *reply)
 {
-	struct arena *arena = attempt->request->arena;
-	struct text body = text_in(arena);
+	struct text body = text_in(reply->arena);
 
-	build_json_add(&body, NULL, record, arena);
+	build_json_add(&body, NULL, record, reply->arena);
+	reply_add_header(reply, "Location", arena_printf(reply->arena, "/api/v2/builds/%s", record->build.id));
+	reply_json_text(reply, 201, body.bytes);
+}
+
+/* What a key is to stand for is written with the build, so it is made before. */
+static const struct idempotency_answer *answer_ahead(const struct attempt *attempt, const struct build_record *record)
+{
+	struct reply reply = {.arena = attempt->request->arena};
+
+	if (!attempt->once->held)
+		return NULL;
+	answer_created(record, &reply);
+	return idempotency_answer(attempt->once, &reply);
+}
+
+static bool end_insert(const struct attempt *attempt, const struct build_record *record, struct problem *problem)
+{
+	if (attempt->end == BUILD_KEY_LOST)
+		return idempotency_lost(problem);
+	if (attempt->end != BUILD_DONE)
+		return true;
 	attempt->reply->decision_id = record->decision_id;
-	reply_add_header(attempt->reply, "Location", arena_printf(arena, "/api/v2/builds/%s", record->build.id));
-	reply_json_text(attempt->reply, 201, body.bytes);
+	attempt->reply->outcome = attempt->evaluation != NULL ? attempt->evaluation->decision.outcome : NULL;
+	answer_created(record, attempt->reply);
+	return true;
 }
 
 static void refuse(const struct attempt *attempt, enum moment moment)
@@ -154,22 +184,19 @@ static bool insert_start(struct attempt *attempt, struct problem *problem)
 	const struct request *request = attempt->request;
 	const struct evaluation *evaluation = attempt->evaluation;
 	struct relied_link relied[REQUIREMENTS_MAX];
-	const struct build_start start = {.workspace = &attempt->workspace,
+	struct build_start start = {.new = build_new_in(request->arena, idempotency_now_ms(attempt->once)),
+		.workspace = &attempt->workspace,
 		.reason = attempt->input->reason,
 		.moment = evaluation->decision.moment,
 		.initiator_id = request->caller.user_id,
 		.warnings = evaluation_warnings(evaluation, request->arena),
 		.relied = {evaluation_relied(evaluation, relied), relied},
 		.decision = &evaluation->decision};
-	struct build_record record;
+	struct build_record record = build_of_start(&start);
 
-	if (!build_insert_start(request->service->store, request->arena, &start, &attempt->end, &record, problem))
-		return false;
-	if (attempt->end != BUILD_DONE)
-		return true;
-	attempt->reply->outcome = evaluation->decision.outcome;
-	answer(attempt, &record);
-	return true;
+	start.new.answer = answer_ahead(attempt, &record);
+	return build_insert_start(request->service->store, request->arena, &start, &attempt->end, &record, problem) &&
+	       end_insert(attempt, &record, problem);
 }
 
 static bool try_gated(struct attempt *attempt, struct problem *problem)
@@ -198,24 +225,22 @@ static bool try_gated(struct attempt *attempt, struct problem *problem)
 static bool try_free(struct attempt *attempt, struct problem *problem)
 {
 	const struct request *request = attempt->request;
-	const struct build_free free = {.workspace = &attempt->workspace,
+	struct build_free free = {.new = build_new_in(request->arena, idempotency_now_ms(attempt->once)),
+		.workspace = &attempt->workspace,
 		.transition = attempt->input->transition,
 		.reason = attempt->input->reason,
 		.initiator_id = request->caller.user_id};
-	struct build_record record;
+	struct build_record record = build_of_free(&free);
 
-	if (!build_insert_free(request->service->store, request->arena, &free, &attempt->end, &record, problem))
-		return false;
-	if (attempt->end == BUILD_DONE)
-		answer(attempt, &record);
-	return true;
+	free.new.answer = answer_ahead(attempt, &record);
+	return build_insert_free(request->service->store, &free, &attempt->end, &record, problem) &&
+	       end_insert(attempt, &record, problem);
 }
 
 static bool try_build(struct attempt *attempt, struct problem *problem)
 {
 	attempt->end = BUILD_DONE;
-	if (!find_workspace(attempt->request, &attempt->workspace, problem))
-		return false;
+	attempt->evaluation = NULL;
 	if (is_start(attempt->input) && attempt->workspace.deleting)
 		return refuse_deleting(problem);
 	if (!is_start(attempt->input) || strcmp(attempt->workspace.owner_id, PREBUILDS_USER_ID) == 0)
@@ -223,23 +248,37 @@ static bool try_build(struct attempt *attempt, struct problem *problem)
 	return try_gated(attempt, problem);
 }
 
-bool api_build_create(const struct request *request, struct reply *reply, struct problem *problem)
+static bool create(struct attempt *attempt, bool found, struct problem *problem)
 {
-	struct build_input input;
-	struct attempt attempt = {.request = request, .input = &input, .reply = reply};
-
-	if (!read_input(request, &input, problem))
-		return false;
 	for (int run = 0; run < GATE_RUNS_MAX; run++) {
-		if (!try_build(&attempt, problem))
+		if (run > 0 && !find_workspace(attempt->request, &found, &attempt->workspace, problem))
 			return false;
-		if (attempt.end == BUILD_DONE)
+		if (!found)
+			return workspace_missing(problem);
+		if (!try_build(attempt, problem))
+			return false;
+		if (attempt->end == BUILD_DONE)
 			return true;
 	}
 	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE,
 		"The workspace or its owner's links changed while they were judged.");
 	problem->retry_after_s = 1;
 	return problem_detail(problem, "No build was added; try again.");
+}
+
+/* A workspace that is gone does not end it before the key is looked up: the deletion that ended it may be what the key
+ * was sent with, and is answered again. */
+bool api_build_create(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct build_input input;
+	struct idempotency once;
+	struct attempt attempt = {.request = request, .input = &input, .reply = reply, .once = &once};
+	bool found = false;
+
+	if (!read_input(request, &input, problem) || !find_workspace(request, &found, &attempt.workspace, problem) ||
+		!idempotency_begin(request, &once, reply, problem))
+		return false;
+	return once.replayed || idempotency_end(&once, create(&attempt, found, problem), reply);
 }
 
 bool api_build_get(const struct request *request, struct reply *reply, struct problem *problem)

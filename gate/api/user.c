@@ -136,6 +136,18 @@ bool api_user_get(const struct request *request, struct reply *reply, struct pro
 	return true;
 }
 
+/* Removed, or given other roles, between the look and the change. */
+static bool changed_meanwhile(const struct request *request, struct problem *problem)
+{
+	struct user user;
+
+	if (!subject_find(request, ACTION_USER_READ, &user, problem))
+		return false;
+	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The user was changed or removed just now.");
+	problem->retry_after_s = 1;
+	return problem_detail(problem, "Nothing was done; look again and try again.");
+}
+
 struct user_patch {
 	bool suspended;
 	bool has_status;
@@ -189,10 +201,10 @@ bool api_user_update(const struct request *request, struct reply *reply, struct 
 		.clear_email = patch.has_email && patch.email == NULL,
 		.roles = patch.has_roles ? &patch.roles : NULL};
 
-	if (!user_update(service->store, request->arena, user.id, &change, &found, &user, problem))
+	if (!user_update(service->store, request->arena, &user, &change, &found, &user, problem))
 		return false;
 	if (!found)
-		return subject_not_found(problem);
+		return changed_meanwhile(request, problem);
 	identity_forget_user(service->identities, user.id);
 	subject_audit(request, "user.update", user.id, NULL);
 	reply_json(reply, 200, show_user(&user, request->arena));
@@ -207,10 +219,10 @@ bool api_user_delete(const struct request *request, struct reply *reply, struct 
 
 	if (!subject_find(request, ACTION_USER_DELETE, &user, problem) || !may_grant(request, user.roles, problem))
 		return false;
-	if (!user_delete(service->store, user.id, &found, problem))
+	if (!user_delete(service->store, &user, &found, problem))
 		return false;
 	if (!found)
-		return subject_not_found(problem);
+		return changed_meanwhile(request, problem);
 	identity_forget_user(service->identities, user.id);
 	subject_audit(request, "user.delete", user.id, NULL);
 	reply_empty(reply, 204);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/json_text.h"
+#include "../http/idempotency.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
@@ -23,6 +24,7 @@ struct create_input {
 	struct create_question question;
 	const char *parameters; /* JSON object text */
 	enum claim claim;
+	struct idempotency *once;
 };
 
 static bool read_claim(const char *word, enum claim *ret_claim, struct problem *problem)
@@ -131,6 +133,7 @@ struct attempt {
 	struct reply *reply;
 	enum claim claim;
 	struct evaluation *evaluation;
+	struct relied_link relied[REQUIREMENTS_MAX];
 };
 
 /* ATTEMPT_AGAIN: something moved between check and insert, so it must be judged anew. The ends that name a row which is
@@ -138,40 +141,62 @@ struct attempt {
  * create is judged by another enforcement than a claim. */
 enum attempt_end { ATTEMPT_DONE, ATTEMPT_AGAIN, ATTEMPT_WITHOUT_CLAIM };
 
-static void answer(const struct attempt *attempt, const struct workspace *workspace)
+static void answer_created(const struct workspace *workspace, struct reply *reply)
 {
-	struct arena *arena = attempt->request->arena;
-	struct text body = text_in(arena);
+	struct text body = text_in(reply->arena);
 
-	workspace_json_add(&body, NULL, workspace, arena);
-	attempt->reply->decision_id = workspace->decision_id;
-	attempt->reply->outcome = attempt->evaluation->decision.outcome;
-	reply_add_header(attempt->reply, "Location", arena_printf(arena, "/api/v2/workspaces/%s", workspace->id));
-	reply_json_text(attempt->reply, 201, body.bytes);
+	workspace_json_add(&body, NULL, workspace, reply->arena);
+	reply_add_header(reply, "Location", arena_printf(reply->arena, "/api/v2/workspaces/%s", workspace->id));
+	reply_json_text(reply, 201, body.bytes);
 }
 
-static struct workspace_insert insert_of(const struct attempt *attempt, struct relied_link relied[REQUIREMENTS_MAX])
+static void answer(const struct attempt *attempt, const struct workspace *workspace)
 {
-	return (struct workspace_insert){.facts = &attempt->evaluation->facts,
+	attempt->reply->decision_id = workspace->decision_id;
+	attempt->reply->outcome = attempt->evaluation->decision.outcome;
+	answer_created(workspace, attempt->reply);
+}
+
+/* What a key is to stand for is written with the workspace, so it is made before: with the time that is then stored. */
+static const struct idempotency_answer *answer_ahead(const struct attempt *attempt, const struct workspace *workspace)
+{
+	struct reply reply = {.arena = attempt->request->arena};
+
+	if (!attempt->input->once->held)
+		return NULL;
+	answer_created(workspace, &reply);
+	return idempotency_answer(attempt->input->once, &reply);
+}
+
+static struct workspace_insert insert_of(struct attempt *attempt)
+{
+	struct arena *arena = attempt->request->arena;
+
+	return (struct workspace_insert){.id = uuid_in(arena),
+		.build_id = uuid_in(arena),
+		.created_at_ms = idempotency_now_ms(attempt->input->once),
+		.facts = &attempt->evaluation->facts,
 		.initiator_id = attempt->request->caller.user_id,
 		.name = attempt->input->question.workspace_name,
 		.parameters = attempt->input->parameters,
-		.warnings = evaluation_warnings(attempt->evaluation, attempt->request->arena),
-		.relied_count = evaluation_relied(attempt->evaluation, relied),
-		.relied = relied,
+		.warnings = evaluation_warnings(attempt->evaluation, arena),
+		.relied_count = evaluation_relied(attempt->evaluation, attempt->relied),
+		.relied = attempt->relied,
 		.decision = &attempt->evaluation->decision};
 }
 
-static bool insert(const struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+static bool insert(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
 {
 	const struct request *request = attempt->request;
-	struct relied_link relied[REQUIREMENTS_MAX];
-	const struct workspace_insert insert = insert_of(attempt, relied);
-	struct workspace workspace;
+	struct workspace_insert insert = insert_of(attempt);
+	struct workspace workspace = workspace_of_insert(&insert);
 	enum insert_end end = INSERT_DONE;
 
+	insert.answer = answer_ahead(attempt, &workspace);
 	if (!workspace_insert(request->service->store, request->arena, &insert, &end, &workspace, problem))
 		return false;
+	if (end == INSERT_KEY_LOST)
+		return idempotency_lost(problem);
 	*ret_end = end == INSERT_DONE ? ATTEMPT_DONE : ATTEMPT_AGAIN;
 	if (end == INSERT_DONE)
 		answer(attempt, &workspace);
@@ -197,7 +222,7 @@ static bool is_enforced_alike(const struct attempt *attempt)
 }
 
 /* Nothing was built ahead, or others were faster. */
-static bool go_without_claim(const struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+static bool go_without_claim(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
 {
 	struct evaluation *evaluation = attempt->evaluation;
 
@@ -213,16 +238,19 @@ static bool go_without_claim(const struct attempt *attempt, enum attempt_end *re
 	return problem_detail(problem, "Use `claim_prebuild` `prefer` to have one built where none is left.");
 }
 
-static bool claim(const struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+static bool claim(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
 {
 	const struct request *request = attempt->request;
-	struct relied_link relied[REQUIREMENTS_MAX];
-	const struct workspace_insert insert = insert_of(attempt, relied);
+	struct workspace_insert insert = insert_of(attempt);
+	struct workspace_claim claim = workspace_claim_of(&insert, request->arena);
 	struct workspace workspace;
 	enum claim_end end = CLAIM_DONE;
 
-	if (!workspace_claim(request->service->store, request->arena, &insert, &end, &workspace, problem))
+	insert.answer = answer_ahead(attempt, &claim.ahead);
+	if (!workspace_claim(request->service->store, request->arena, &claim, &end, &workspace, problem))
 		return false;
+	if (end == CLAIM_KEY_LOST)
+		return idempotency_lost(problem);
 	if (end == CLAIM_NONE_LEFT)
 		return go_without_claim(attempt, ret_end, problem);
 	*ret_end = end == CLAIM_DONE ? ATTEMPT_DONE : ATTEMPT_AGAIN;
@@ -254,17 +282,11 @@ static bool try_create(struct attempt *attempt, enum attempt_end *ret_end, struc
 	return claim(attempt, ret_end, problem);
 }
 
-bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+static bool create(
+	const struct request *request, const struct create_input *input, struct reply *reply, struct problem *problem)
 {
-	struct create_input input;
-	struct attempt attempt = {.request = request, .input = &input, .reply = reply};
+	struct attempt attempt = {.request = request, .input = input, .reply = reply, .claim = input->claim};
 
-	if (!check_organization(request, problem) || !read_input(request, &input, problem))
-		return false;
-	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
-		    &input.question.owner, problem))
-		return false;
-	attempt.claim = input.claim;
 	for (int run = 0; run < GATE_RUNS_MAX;) {
 		enum attempt_end end = ATTEMPT_DONE;
 
@@ -280,6 +302,22 @@ bool api_workspace_create(const struct request *request, struct reply *reply, st
 	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The owner's links changed while they were judged.");
 	problem->retry_after_s = 1;
 	return problem_detail(problem, "Nothing was created; try again.");
+}
+
+bool api_workspace_create(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	struct create_input input;
+	struct idempotency once;
+
+	if (!check_organization(request, problem) || !read_input(request, &input, problem))
+		return false;
+	if (!subject_reference(request, request_parameter(request, "user"), ACTION_WORKSPACE_CREATE,
+		    &input.question.owner, problem))
+		return false;
+	if (!idempotency_begin(request, &once, reply, problem))
+		return false;
+	input.once = &once;
+	return once.replayed || idempotency_end(&once, create(request, &input, reply, problem), reply);
 }
 
 bool api_workspace_list(const struct request *request, struct reply *reply, struct problem *problem)

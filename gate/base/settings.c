@@ -75,6 +75,11 @@ const struct setting settings[] = {
 	/* As many as one provider is asked at once (PROVIDER_IN_FLIGHT_MAX); each has a thread while it lasts. */
 	{"refresh_flights", SETTING_INTEGER, AT(refresh_flights), "64", 1, 1024, NULL,
 		"Refreshes that one process has in flight at once at each provider"},
+	{"decision_retention", SETTING_DURATION, AT(decision_retention_ms), "2160h", 0, 876000 * (3600 * SECOND), NULL,
+		"How long decisions are kept in the decision log; 0s: for ever"},
+	/* A row takes less than 1 KiB with its indexes: a storm of refusals ends at about 1 GiB. */
+	{"decision_refusals_max", SETTING_INTEGER, AT(decision_refusals_max), "1000000", 1000, 1000000000, NULL,
+		"Decisions kept in the decision log that are not allowed; the oldest go first"},
 };
 
 const size_t settings_count = COUNT_OF(settings);

@@ -5,6 +5,7 @@
 #include "../api/acquire.h"
 #include "../api/build.h"
 #include "../api/connect.h"
+#include "../api/decision.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
@@ -87,6 +88,8 @@ const struct route ROUTES_API[] = {
 	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
 	{"GET", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_get},
 	{"DELETE", EXEMPTIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_delete},
+	{"GET", GATE "/decisions", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_decision_list},
+	{"GET", GATE "/decisions/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_decision_get},
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},

@@ -32,6 +32,7 @@ static const struct {
 	{409, "409", "Conflict"},
 	{413, "413", "Content Too Large"},
 	{415, "415", "Unsupported Media Type"},
+	{422, "422", "Unprocessable Content"},
 	{429, "429", "Too Many Requests"},
 	{431, "431", "Request Header Fields Too Large"},
 	{500, "500", "Internal Server Error"},

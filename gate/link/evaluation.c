@@ -72,20 +72,24 @@ static bool is_plainly_good(enum reason reason)
 	return reason == REASON_VALID || reason == REASON_NOT_VALIDATED;
 }
 
-static size_t collect_reasons(const struct gate_answer *answer, const char **ret_words)
+static bool occurs(const struct gate_answer *answer, enum reason reason)
+{
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		if (answer->findings[i].asked_for && answer->findings[i].finding.reason == reason)
+			return true;
+	}
+	return false;
+}
+
+/* Each once and in the order of contract section 5: the decision log has an index of whole lists, so few should differ.
+ */
+static size_t collect_reasons(const struct gate_answer *answer, const char *ret_words[REASON_COUNT])
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < answer->finding_count; i++) {
-		const char *word = reason_word(answer->findings[i].finding.reason);
-		size_t known = 0;
-
-		if (!answer->findings[i].asked_for || is_plainly_good(answer->findings[i].finding.reason))
-			continue;
-		while (known < count && strcmp(ret_words[known], word) != 0)
-			known++;
-		ret_words[known] = word;
-		count = known == count ? count + 1 : count;
+	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
+		if (!is_plainly_good(reason) && occurs(answer, reason))
+			ret_words[count++] = reason_word(reason);
 	}
 	return count;
 }
@@ -95,7 +99,7 @@ static void word_decision(
 {
 	const struct create_facts *facts = &evaluation->facts;
 	const struct gate_answer *answer = &evaluation->answer;
-	const char **reasons = arena_alloc(arena, REQUIREMENTS_MAX * sizeof(*reasons));
+	const char **reasons = arena_alloc(arena, REASON_COUNT * sizeof(*reasons));
 
 	evaluation->decision = (struct decision_row){.id = evaluation->decision_id,
 		.request_id = question->request_id,

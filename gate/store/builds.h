@@ -28,8 +28,20 @@ struct build_record {
 MUST_CHECK bool build_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,
 	struct build_record *ret_record, struct problem *problem);
 
+/* What is made before a build is inserted. An answer that is written with it for an Idempotency-Key is made of
+ * build_of_start or build_of_free, whose number is a mark that the statement replaces by the real one. */
+struct build_new {
+	const char *id;
+	int64_t created_at_ms; /* 0: now, by the database's clock */
+	int64_t number_mark;
+	const struct idempotency_answer *answer; /* NULL: no key was sent */
+};
+
+struct build_new build_new_in(struct arena *arena, int64_t created_at_ms);
+
 /* A start that the gate let pass. */
 struct build_start {
+	struct build_new new;
 	const struct workspace *workspace; /* as it was judged: owner and version */
 	const char *reason;
 	const char *moment;
@@ -43,25 +55,35 @@ enum build_end {
 	BUILD_DONE,
 	BUILD_MOVED, /* links, owner or workspace are not what was judged: judge again */
 	BUILD_DELETING,
-	BUILD_WORKSPACE_GONE
+	BUILD_WORKSPACE_GONE,
+	BUILD_KEY_LOST, /* another run holds the Idempotency-Key */
 };
 
-/* One statement: build and decision, only if every link relied on still has its generation, the owner is active, and
- * the workspace is theirs, not deleted and not about to be. Whatever the end, when it is not BUILD_DONE no row was
- * written. */
+struct build_record build_of_start(const struct build_start *start);
+
+/* One statement: build and decision, only if every link relied on still has its generation, the owner is active, the
+ * workspace is theirs, not deleted and not about to be, and the key is still the run's. Whatever the end, when it is
+ * not BUILD_DONE no row was written. */
 MUST_CHECK bool build_insert_start(struct store *store, struct arena *arena, const struct build_start *start,
 	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
 
 /* A stop, a deletion, or the start of a workspace built ahead: never gated. */
 struct build_free {
+	struct build_new new;
 	const struct workspace *workspace;
 	const char *transition;
 	const char *reason;
 	const char *initiator_id;
 };
 
-/* BUILD_DONE, or BUILD_MOVED where the workspace is deleted, another's, or to be started while it is being deleted. */
-MUST_CHECK bool build_insert_free(struct store *store, struct arena *arena, const struct build_free *free,
-	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
+struct build_record build_of_free(const struct build_free *free);
+
+/* BUILD_DONE, BUILD_KEY_LOST, or BUILD_MOVED where the workspace is deleted, another's, or to be started while it is
+ * being deleted. */
+MUST_CHECK bool build_insert_free(struct store *store, const struct build_free *free, enum build_end *ret_end,
+	struct build_record *ret_record, struct problem *problem);
+
+/* A number of this width that nothing a caller sent can look like. */
+int64_t build_mark(int64_t least);
 
 #endif

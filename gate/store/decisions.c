@@ -10,6 +10,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/metrics.h"
+#include "../base/text.h"
 #include "bounds.h"
 #include "call.h"
 #include "decision_queue.h"
@@ -32,6 +33,7 @@
 
 struct queued {
 	struct decision_row row;
+	const char *reasons; /* with commas between, or NULL */
 	int64_t at_ms;
 };
 
@@ -48,7 +50,8 @@ struct decision_queue {
 	pthread_t writer;
 	struct batch batches[2];
 	struct batch *filling;
-	size_t writing; /* rows of the other batch that are not written yet */
+	size_t writing;             /* rows of the other batch that are not written yet */
+	struct retention retention; /* the writer's */
 	bool closing;
 	struct deadline close_by;
 };
@@ -60,10 +63,24 @@ static void count_dropped(size_t count)
 
 /* --- the requests' side ------------------------------------------------------------------------------------------ */
 
+/* All but the findings and the request's id is short: ids, words and names, and each reason once. */
 static size_t size_of(const struct decision_row *row)
 {
-	return 512 + (row->findings == NULL ? 0 : strlen(row->findings)) +
+	return 1024 + (row->findings == NULL ? 0 : strlen(row->findings)) +
 	       (row->request_id == NULL ? 0 : strlen(row->request_id));
+}
+
+/* Words hold no comma. */
+static const char *join_reasons(const struct decision_row *row, struct arena *arena)
+{
+	if (row->reasons == NULL || row->reason_count == 0)
+		return NULL;
+	struct text joined = text_in(arena);
+	for (size_t i = 0; i < row->reason_count; i++) {
+		text_add(&joined, i == 0 ? "" : ",");
+		text_add(&joined, row->reasons[i]);
+	}
+	return joined.bytes;
 }
 
 static void copy_row(struct batch *batch, const struct decision_row *row)
@@ -74,14 +91,19 @@ static void copy_row(struct batch *batch, const struct decision_row *row)
 			{
 				.id = arena_copy(arena, row->id),
 				.request_id = arena_copy(arena, row->request_id),
+				.surface = arena_copy(arena, row->surface),
 				.moment = arena_copy(arena, row->moment),
 				.initiator_id = arena_copy(arena, row->initiator_id),
+				.on_behalf_of = arena_copy(arena, row->on_behalf_of),
 				.owner_id = arena_copy(arena, row->owner_id),
+				.owner_name = arena_copy(arena, row->owner_name),
 				.template_version_id = arena_copy(arena, row->template_version_id),
 				.outcome = arena_copy(arena, row->outcome),
+				.strict_outcome = arena_copy(arena, row->strict_outcome),
 				.findings = arena_copy(arena, row->findings == NULL ? "[]" : row->findings),
 				.duration_ms = row->duration_ms,
 			},
+		.reasons = join_reasons(row, arena),
 		.at_ms = clock_now_ms(),
 	};
 }
@@ -109,19 +131,25 @@ static void bind_column(struct call *call, struct arena *arena, const struct que
 {
 	const char *texts[CHUNK_ROWS];
 	for (size_t i = 0; i < count; i++)
-		memcpy(&texts[i], (const char *)&rows[i].row + offset, sizeof(texts[i]));
+		memcpy(&texts[i], (const char *)&rows[i] + offset, sizeof(texts[i]));
 	bind_texts(call, arena, count, texts);
 }
 
+/* In the order of decision_insert.sql. */
 static const size_t columns[] = {
-	offsetof(struct decision_row, id),
-	offsetof(struct decision_row, request_id),
-	offsetof(struct decision_row, moment),
-	offsetof(struct decision_row, initiator_id),
-	offsetof(struct decision_row, owner_id),
-	offsetof(struct decision_row, template_version_id),
-	offsetof(struct decision_row, outcome),
-	offsetof(struct decision_row, findings),
+	offsetof(struct queued, row.id),
+	offsetof(struct queued, row.request_id),
+	offsetof(struct queued, row.surface),
+	offsetof(struct queued, row.moment),
+	offsetof(struct queued, row.initiator_id),
+	offsetof(struct queued, row.on_behalf_of),
+	offsetof(struct queued, row.owner_id),
+	offsetof(struct queued, row.owner_name),
+	offsetof(struct queued, row.template_version_id),
+	offsetof(struct queued, row.outcome),
+	offsetof(struct queued, row.strict_outcome),
+	offsetof(struct queued, reasons),
+	offsetof(struct queued, row.findings),
 };
 
 static bool insert_rows(struct store *store, const struct queued *rows, size_t count, struct problem *problem)
@@ -196,6 +224,16 @@ static void note_written(struct decision_queue *queue, size_t count)
 	pthread_mutex_lock(&queue->lock);
 	queue->writing -= count;
 	pthread_mutex_unlock(&queue->lock);
+	retention_note_written(&queue->retention, count);
+}
+
+/* A little sweeping behind each chunk: a step removes more than a chunk adds, so that a storm cannot outrun it, and is
+ * over before the queue is full. */
+static void sweep(struct decision_queue *queue)
+{
+	struct deadline by;
+	if (!is_closing(queue, &by))
+		retention_work(&queue->retention, queue->store);
 }
 
 static void write_batch(struct decision_queue *queue, struct batch *batch)
@@ -204,32 +242,39 @@ static void write_batch(struct decision_queue *queue, struct batch *batch)
 		size_t count = batch->count - at < CHUNK_ROWS ? batch->count - at : CHUNK_ROWS;
 		write_chunk(queue, &batch->rows[at], count);
 		note_written(queue, count);
+		sweep(queue);
 	}
 	batch->count = 0;
 	arena_reset(batch->arena);
 }
 
-/* The batch to write, or NULL when the queue is closed and empty. */
+/* The batch to write, which is empty when it is time to sweep, or NULL when the queue is closed and empty. */
 static struct batch *take_batch(struct decision_queue *queue)
 {
+	struct timespec sweep_at = deadline_timespec(retention_next(&queue->retention));
+	bool quiet = false;
 	pthread_mutex_lock(&queue->lock);
-	while (queue->filling->count == 0 && !queue->closing)
-		pthread_cond_wait(&queue->wake, &queue->lock);
+	while (queue->filling->count == 0 && !queue->closing && !quiet)
+		quiet = pthread_cond_timedwait(&queue->wake, &queue->lock, &sweep_at) != 0;
 	struct timespec until = deadline_timespec(deadline_in_ms(GATHER_MS));
-	while (!queue->closing && pthread_cond_timedwait(&queue->wake, &queue->lock, &until) == 0)
+	while (!queue->closing && !quiet && pthread_cond_timedwait(&queue->wake, &queue->lock, &until) == 0)
 		continue;
 	struct batch *batch = queue->filling;
 	queue->filling = batch == &queue->batches[0] ? &queue->batches[1] : &queue->batches[0];
 	queue->writing = batch->count;
+	bool over = queue->closing && batch->count == 0;
 	pthread_mutex_unlock(&queue->lock);
-	return batch->count == 0 ? NULL : batch;
+	return over ? NULL : batch;
 }
 
 static void *writer_run(void *argument)
 {
 	struct decision_queue *queue = argument;
-	for (struct batch *batch = take_batch(queue); batch != NULL; batch = take_batch(queue))
+	for (struct batch *batch = take_batch(queue); batch != NULL; batch = take_batch(queue)) {
+		if (batch->count == 0)
+			sweep(queue);
 		write_batch(queue, batch);
+	}
 	return NULL;
 }
 
@@ -244,13 +289,14 @@ static void free_memory(struct decision_queue *queue)
 	free(queue);
 }
 
-struct decision_queue *decision_queue_new(struct store *store)
+struct decision_queue *decision_queue_new(struct store *store, struct retention_limits limits)
 {
 	struct decision_queue *queue = calloc(1, sizeof(*queue));
 	if (queue == NULL)
 		return NULL;
 	queue->store = store;
 	queue->filling = &queue->batches[0];
+	retention_start(&queue->retention, limits);
 	bool complete = true;
 	for (size_t i = 0; i < COUNT_OF(queue->batches); i++) {
 		queue->batches[i].arena = arena_new(BATCH_ARENA_BYTES_MAX);

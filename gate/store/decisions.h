@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision log. Decisions that create something are written by the statement that creates it. Refusals go through a
- * bounded queue to a writer thread that inserts them in batches, so that a storm of refusals costs the gate nothing:
- * what does not fit is dropped and counted. Closing the store writes what is queued. */
+/* The decision log's writing side; decision_log.h reads it, retention.h says how long rows stay. Decisions that create
+ * something are written by the statement that creates it. Refusals go through a bounded queue to a writer thread that
+ * inserts them in batches, so that a storm of refusals costs the gate nothing: what does not fit is dropped and
+ * counted. Closing the store writes what is queued. */
 #ifndef STORE_DECISIONS_H
 #define STORE_DECISIONS_H
 

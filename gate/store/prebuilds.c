@@ -2,8 +2,10 @@
 /* Workspaces built ahead: see prebuilds.h. */
 #include "prebuilds.h"
 
+#include "../base/clock.h"
 #include "bell.h"
 #include "build_row.h"
+#include "idempotency_row.h"
 
 #define PREBUILDS_USER_NAME "prebuilds"
 
@@ -15,17 +17,10 @@ static const char *prebuild_name(struct arena *arena)
 	return arena_printf(arena, "prebuild-%016llx", (unsigned long long)random);
 }
 
-static const char *new_id(struct arena *arena)
-{
-	char id[UUID_TEXT_SIZE];
-	uuid_new(id);
-	return arena_copy(arena, id);
-}
-
 static struct workspace prebuild_of(struct arena *arena, const struct template_version *version)
 {
 	return (struct workspace){
-		.id = new_id(arena),
+		.id = uuid_in(arena),
 		.name = prebuild_name(arena),
 		.owner_id = PREBUILDS_USER_ID,
 		.owner_name = PREBUILDS_USER_NAME,
@@ -35,7 +30,7 @@ static struct workspace prebuild_of(struct arena *arena, const struct template_v
 		.warnings = "[]",
 		.latest_build =
 			{
-				.id = new_id(arena),
+				.id = uuid_in(arena),
 				.number = 1,
 				.transition = "start",
 				.reason = "prebuild",
@@ -86,20 +81,19 @@ bool prebuilds_insert(struct store *store, struct arena *arena, const struct pre
 	return true;
 }
 
-static struct workspace claimed_of(const struct workspace_insert *insert, const char *build_id)
+/* Marks of a width that real ones never have: a time past the year 3000. */
+#define MARK_NUMBER_LEAST INT64_C(1000000000000000)
+#define MARK_TIME_LEAST_MS INT64_C(32503680000000)
+
+struct workspace_claim workspace_claim_of(const struct workspace_insert *insert, struct arena *arena)
 {
-	return (struct workspace){
-		.name = insert->name,
-		.owner_id = insert->facts->owner.id,
-		.owner_name = insert->facts->owner.username,
-		.template_id = insert->facts->version.template_id,
-		.template_version_id = insert->facts->version.id,
-		.decision_id = insert->decision->id,
-		.parameters = insert->parameters,
-		.warnings = insert->warnings,
-		.claimed = true,
-		.latest_build = {.id = build_id, .transition = "start", .reason = "claim", .status = "pending"},
-	};
+	struct workspace ahead = workspace_of_insert(insert);
+	ahead.id = uuid_in(arena);
+	ahead.claimed = true;
+	ahead.created_at_ms = build_mark(MARK_TIME_LEAST_MS);
+	ahead.latest_build.number = build_mark(MARK_NUMBER_LEAST);
+	ahead.latest_build.reason = "claim";
+	return (struct workspace_claim){.insert = insert, .ahead = ahead};
 }
 
 static enum claim_end read_claim(struct row *row, struct arena *arena, struct workspace *workspace)
@@ -111,41 +105,57 @@ static enum claim_end read_claim(struct row *row, struct arena *arena, struct wo
 	bool owner = row_bool(row);
 	bool version = row_bool(row);
 	bool links = row_bool(row);
+	bool candidate = row_bool(row);
 	if (workspace->id != NULL)
 		return CLAIM_DONE;
+	if (candidate)
+		return CLAIM_KEY_LOST;
 	return owner && version && links ? CLAIM_NONE_LEFT : CLAIM_MOVED;
 }
 
-bool workspace_claim(struct store *store, struct arena *arena, const struct workspace_insert *insert,
+static void bind_marks(struct call *call, struct arena *arena, const struct workspace *ahead)
+{
+	bind_text(call, ahead->id);
+	bind_integer(call, ahead->latest_build.number);
+	bind_text(call, clock_rfc3339(arena, ahead->created_at_ms));
+}
+
+static void bind_claim(struct call *call, struct arena *arena, const struct workspace_claim *claim)
+{
+	const struct workspace_insert *insert = claim->insert;
+	const struct relied relied = {insert->relied_count, insert->relied};
+	bind_text(call, insert->facts->owner.id);
+	bind_text(call, insert->name);
+	bind_text(call, insert->facts->version.id);
+	bind_text(call, insert->parameters);
+	bind_text(call, insert->warnings);
+	bind_text(call, insert->build_id);
+	bind_text(call, insert->initiator_id);
+	bind_relied_links(call, arena, &relied);
+	bind_decision_json(call, arena, insert->decision);
+	bind_time_ms(call, insert->created_at_ms);
+	bind_answer(call, insert->answer);
+	bind_marks(call, arena, &claim->ahead);
+}
+
+bool workspace_claim(struct store *store, struct arena *arena, const struct workspace_claim *claim,
 	enum claim_end *ret_end, struct workspace *ret_workspace, struct problem *problem)
 {
-	const struct relied relied = {insert->relied_count, insert->relied};
-	*ret_workspace = claimed_of(insert, new_id(arena));
 	struct call call;
 	call_read(&call, QUERY_WORKSPACE_CLAIM);
-	bind_text(&call, insert->facts->owner.id);
-	bind_text(&call, insert->name);
-	bind_text(&call, insert->facts->version.id);
-	bind_text(&call, insert->parameters);
-	bind_text(&call, insert->warnings);
-	bind_text(&call, ret_workspace->latest_build.id);
-	bind_text(&call, insert->initiator_id);
-	bind_relied_links(&call, arena, &relied);
-	bind_decision_json(&call, arena, insert->decision);
+	bind_claim(&call, arena, claim);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!build_run_insert(store, &call, &rows, problem))
 		return false;
-	if (rows_violate(&rows, "workspaces_owner_id_name_key")) {
-		*ret_end = CLAIM_NAME_TAKEN;
-		return true;
-	}
-	if (rows_violate(&rows, "workspaces_owner_id_fkey")) {
-		*ret_end = CLAIM_MOVED;
+	bool taken = rows_violate(&rows, "workspaces_owner_id_name_key");
+	if (taken || rows_violate(&rows, "workspaces_owner_id_fkey")) {
+		*ret_end = taken ? CLAIM_NAME_TAKEN : CLAIM_MOVED;
 		return true;
 	}
 	if (*rows.violated != '\0')
 		return problem_set(problem, PROBLEM_INTERNAL, "The workspace breaks the rule %s.", rows.violated);
 	struct row row = row_at(&rows, 0);
+	*ret_workspace = claim->ahead;
 	*ret_end = read_claim(&row, arena, ret_workspace);
 	if (*ret_end == CLAIM_DONE)
 		bell_ring(store_bell(store));

@@ -19,12 +19,28 @@ struct prebuilds_insert {
 MUST_CHECK bool prebuilds_insert(struct store *store, struct arena *arena, const struct prebuilds_insert *insert,
 	bool *ret_inserted, struct workspace **ret_workspaces, struct problem *problem);
 
-enum claim_end { CLAIM_DONE, CLAIM_NONE_LEFT, CLAIM_NAME_TAKEN, CLAIM_MOVED };
+enum claim_end {
+	CLAIM_DONE,
+	CLAIM_NONE_LEFT,
+	CLAIM_NAME_TAKEN,
+	CLAIM_MOVED,
+	CLAIM_KEY_LOST, /* another run holds the Idempotency-Key */
+};
+
+/* A create that takes what is there. Which one it is, is known to the statement alone: an answer that is written with
+ * it (insert->answer) is made of `ahead`, whose id, number and time are marks that stand nowhere else, and that the
+ * statement replaces by the real ones. */
+struct workspace_claim {
+	const struct workspace_insert *insert;
+	struct workspace ahead;
+};
+
+struct workspace_claim workspace_claim_of(const struct workspace_insert *insert, struct arena *arena);
 
 /* One statement: takes one workspace of exactly the judged version that was built ahead, gives it owner, name,
  * parameters and warnings, and adds a build and the decision; only if all that workspace_insert asks for holds. Each is
  * taken by one claim only. When the end is not CLAIM_DONE nothing was taken. */
-MUST_CHECK bool workspace_claim(struct store *store, struct arena *arena, const struct workspace_insert *insert,
+MUST_CHECK bool workspace_claim(struct store *store, struct arena *arena, const struct workspace_claim *claim,
 	enum claim_end *ret_end, struct workspace *ret_workspace, struct problem *problem);
 
 #endif

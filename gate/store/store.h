@@ -15,15 +15,17 @@
 #include "../base/secret.h"
 #include "must_check.h"
 #include "problem.h"
+#include "retention.h"
 
 struct store;
 struct vault;
 
 struct store_options {
-	struct secret connection_url; /* any libpq connection string */
-	bool prepare;                 /* named prepared statements; false behind pgbouncer in transaction mode */
-	size_t connections;           /* size of the pool */
-	const struct vault *vault;    /* opens and seals token columns; owned by the caller, outlives the store */
+	struct secret connection_url;      /* any libpq connection string */
+	bool prepare;                      /* named prepared statements; false behind pgbouncer in transaction mode */
+	size_t connections;                /* size of the pool */
+	const struct vault *vault;         /* opens and seals token columns; owned by the caller, outlives the store */
+	struct retention_limits retention; /* all 0: nothing is swept */
 };
 
 /* Makes the pool; connects on first use. The caller owns *ret_store. */

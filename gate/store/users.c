@@ -122,12 +122,12 @@ bool user_list(struct store *store, struct arena *arena, struct page page, size_
 	return true;
 }
 
-bool user_update(struct store *store, struct arena *arena, const char *id, const struct user_change *change,
+bool user_update(struct store *store, struct arena *arena, const struct user *judged, const struct user_change *change,
 	bool *ret_found, struct user *ret_user, struct problem *problem)
 {
 	struct call call;
 	call_write(&call, QUERY_USER_UPDATE);
-	bind_text(&call, id);
+	bind_text(&call, judged->id);
 	bind_bool_or_null(&call, change->suspended);
 	bind_text(&call, change->email);
 	bind_bool(&call, change->clear_email);
@@ -135,15 +135,17 @@ bool user_update(struct store *store, struct arena *arena, const char *id, const
 		bind_null(&call);
 	else
 		bind_integer(&call, bits_of_roles(*change->roles));
+	bind_integer(&call, bits_of_roles(judged->roles));
 	return find_one(store, arena, &call, ret_found, ret_user, problem);
 }
 
-bool user_delete(struct store *store, const char *id, bool *ret_found, struct problem *problem)
+bool user_delete(struct store *store, const struct user *judged, bool *ret_found, struct problem *problem)
 {
 	struct call call;
 	call_write(&call, QUERY_USER_DELETE);
 	call.expects_violation = true;
-	bind_text(&call, id);
+	bind_text(&call, judged->id);
+	bind_integer(&call, bits_of_roles(judged->roles));
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;

@@ -33,11 +33,14 @@ struct user_change {
 	bool clear_email;
 	const role_set *roles;
 };
-MUST_CHECK bool user_update(struct store *store, struct arena *arena, const char *id, const struct user_change *change,
-	bool *ret_found, struct user *ret_user, struct problem *problem);
 
-/* PROBLEM_CONFLICT where the user still has workspaces. Links, tokens and sessions go with the user. */
-MUST_CHECK bool user_delete(struct store *store, const char *id, bool *ret_found, struct problem *problem);
+/* What the caller may do depends on the roles that the user had when that was judged. Not found: the user is gone or
+ * has other roles by now. */
+MUST_CHECK bool user_update(struct store *store, struct arena *arena, const struct user *judged,
+	const struct user_change *change, bool *ret_found, struct user *ret_user, struct problem *problem);
+
+/* The same. PROBLEM_CONFLICT where the user still has workspaces. Links, tokens and sessions go with the user. */
+MUST_CHECK bool user_delete(struct store *store, const struct user *judged, bool *ret_found, struct problem *problem);
 
 /* Makes sure user `admin` (role admin, active) exists and that the token is one of its tokens. Safe for many replicas.
  */

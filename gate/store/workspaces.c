@@ -4,6 +4,7 @@
 
 #include "bell.h"
 #include "decision_bind.h"
+#include "idempotency_row.h"
 
 static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
 {
@@ -35,7 +36,9 @@ static enum insert_end end_of(const struct rows *rows, int64_t *ret_created_at_m
 		return INSERT_OWNER_GONE;
 	if (!version)
 		return INSERT_VERSION_GONE;
-	return links ? INSERT_DONE : INSERT_LINKS_MOVED;
+	if (!links)
+		return INSERT_LINKS_MOVED;
+	return *ret_created_at_ms != 0 ? INSERT_DONE : INSERT_KEY_LOST;
 }
 
 static bool is_unknown_violation(const struct rows *rows)
@@ -45,12 +48,10 @@ static bool is_unknown_violation(const struct rows *rows)
 	       !rows_violate(rows, "workspaces_template_version_id_fkey");
 }
 
-/* What was inserted is known here; only the time is the database's. */
-static struct workspace workspace_of(struct arena *arena, const struct workspace_insert *insert, const char *id,
-	const char *build_id, int64_t created_at_ms)
+struct workspace workspace_of_insert(const struct workspace_insert *insert)
 {
 	return (struct workspace){
-		.id = arena_copy(arena, id),
+		.id = insert->id,
 		.name = insert->name,
 		.owner_id = insert->facts->owner.id,
 		.owner_name = insert->facts->owner.username,
@@ -59,15 +60,15 @@ static struct workspace workspace_of(struct arena *arena, const struct workspace
 		.decision_id = insert->decision->id,
 		.parameters = insert->parameters,
 		.warnings = insert->warnings,
-		.created_at_ms = created_at_ms,
+		.created_at_ms = insert->created_at_ms,
 		.latest_build =
 			{
-				.id = arena_copy(arena, build_id),
+				.id = insert->build_id,
 				.number = 1,
 				.transition = "start",
 				.reason = "initiator",
 				.status = "pending",
-				.created_at_ms = created_at_ms,
+				.created_at_ms = insert->created_at_ms,
 			},
 	};
 }
@@ -75,22 +76,20 @@ static struct workspace workspace_of(struct arena *arena, const struct workspace
 bool workspace_insert(struct store *store, struct arena *arena, const struct workspace_insert *insert,
 	enum insert_end *ret_end, struct workspace *ret_workspace, struct problem *problem)
 {
-	char id[UUID_TEXT_SIZE];
-	char build_id[UUID_TEXT_SIZE];
-	uuid_new(id);
-	uuid_new(build_id);
 	struct call call;
 	call_write(&call, QUERY_WORKSPACE_INSERT);
 	call.expects_violation = true;
-	bind_text(&call, id);
+	bind_text(&call, insert->id);
 	bind_text(&call, insert->facts->owner.id);
 	bind_text(&call, insert->name);
 	bind_text(&call, insert->facts->version.id);
 	bind_text(&call, insert->parameters);
 	bind_text(&call, insert->warnings);
-	bind_text(&call, build_id);
+	bind_text(&call, insert->build_id);
 	bind_relied(&call, arena, insert);
 	bind_decision(&call, arena, insert->decision);
+	bind_time_ms(&call, insert->created_at_ms);
+	bind_answer(&call, insert->answer);
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
@@ -100,7 +99,9 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 	*ret_end = end_of(&rows, &created_at_ms);
 	if (*ret_end != INSERT_DONE)
 		return true;
-	*ret_workspace = workspace_of(arena, insert, id, build_id, created_at_ms);
+	*ret_workspace = workspace_of_insert(insert);
+	ret_workspace->created_at_ms = created_at_ms;
+	ret_workspace->latest_build.created_at_ms = created_at_ms;
 	bell_ring(store_bell(store));
 	return true;
 }

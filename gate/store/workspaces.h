@@ -5,6 +5,7 @@
 
 #include "decisions.h"
 #include "exemptions.h"
+#include "idempotency.h"
 #include "links.h"
 #include "templates.h"
 #include "users.h"
@@ -67,6 +68,9 @@ struct relied_link {
 };
 
 struct workspace_insert {
+	const char *id;        /* a new UUID */
+	const char *build_id;  /* another */
+	int64_t created_at_ms; /* 0: now, by the database's clock */
 	const struct create_facts *facts;
 	const char *initiator_id;
 	const char *name;
@@ -75,13 +79,24 @@ struct workspace_insert {
 	size_t relied_count;
 	const struct relied_link *relied;
 	const struct decision_row *decision;
+	const struct idempotency_answer *answer; /* what the initiator's key is to stand for; NULL: no key was sent */
 };
 
-enum insert_end { INSERT_DONE, INSERT_NAME_TAKEN, INSERT_LINKS_MOVED, INSERT_VERSION_GONE, INSERT_OWNER_GONE };
+enum insert_end {
+	INSERT_DONE,
+	INSERT_NAME_TAKEN,
+	INSERT_LINKS_MOVED,
+	INSERT_VERSION_GONE,
+	INSERT_OWNER_GONE,
+	INSERT_KEY_LOST, /* another run holds the Idempotency-Key */
+};
+
+/* The workspace as it comes back when the insert is done, which an answer that is written with it must know before. */
+struct workspace workspace_of_insert(const struct workspace_insert *insert);
 
 /* One statement: workspace, first build and decision, only if every link relied on still has its generation (the rows
  * are locked FOR SHARE, so an unlink is before or behind, never in between), the owner is still active, the version is
- * not archived. Whatever the end, when it is not INSERT_DONE no row was written. */
+ * not archived, the key is still the run's. Whatever the end, when it is not INSERT_DONE no row was written. */
 MUST_CHECK bool workspace_insert(struct store *store, struct arena *arena, const struct workspace_insert *insert,
 	enum insert_end *ret_end, struct workspace *ret_workspace, struct problem *problem);
 

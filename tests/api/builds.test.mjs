@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds: a start is gated for the workspace's owner, a stop and a deletion never are, and a deletion ends the workspace.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Jobs } from "../support/jobs.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
@@ -224,4 +225,79 @@ test("a warning goes with the build, to the owner and to the provisioner", async
   const first = await jobs.take();
   assert.deepEqual(first.build.warnings, workspace.warnings);
   assert.deepEqual((await jobs.complete(first.build.id)).warnings, workspace.warnings);
+});
+
+// ------------------------------------------------------------------------------------------------- Idempotency-Key
+
+const post = (workspace, transition, token, key, service = world.service) =>
+  service.request("POST", `/api/v2/workspaces/${workspace.id}/builds`, { token, body: { transition }, headers: { "Idempotency-Key": key } });
+const replays = (first, again) => {
+  assert.equal(again.status, first.status, again.text);
+  assert.equal(again.text, first.text);
+  assert.equal(again.headers.location, first.headers.location);
+  assert.equal(again.headers["idempotency-replayed"], "true");
+};
+
+for (const transition of ["start", "stop", "delete"])
+  test(`a ${transition} that is sent again is done once, and answered as it was`, async () => {
+    const { owner, workspace } = await ownerOf(["one"]);
+    const second = await world.replica();
+    const key = randomUUID();
+    const first = await post(workspace, transition, owner.token, key);
+    assert.equal(first.status, 201, first.text);
+    assert.deepEqual([first.body.number, first.headers.location], [2, `/api/v2/builds/${first.body.id}`]);
+    assert.deepEqual(await jobs.build(first.body.id, owner.token), first.body);
+    const before = await world.countRows();
+    const asked = await demo.asked(PROVIDERS, "validate");
+    for (const service of [world.service, second]) replays(first, await post(workspace, transition, owner.token, key, service));
+    await unlink(owner, "one");
+    replays(first, await post(workspace, transition, owner.token, key));
+    assert.deepEqual(await world.countRows(), before, "a replay writes nothing");
+    assert.equal(await demo.asked(PROVIDERS, "validate"), asked, "a replay asks nobody");
+    assertError(await post(workspace, transition === "stop" ? "delete" : "stop", owner.token, key), 422, "idempotency_key_reused");
+    assert.equal((await post(workspace, "stop", owner.token, randomUUID())).body.number, 3);
+    await second.stop();
+  });
+
+test("a deletion is answered again when the workspace is gone", async () => {
+  await jobs.drain();
+  const { owner, workspace } = await ownerOf([]);
+  const key = randomUUID();
+  const first = await post(workspace, "delete", owner.token, key);
+  await jobs.drain();
+  replays(first, await post(workspace, "delete", owner.token, key));
+  assertError(await refused(() => post(workspace, "delete", owner.token, randomUUID())), 404, "not_found");
+});
+
+test("a refused start does not use the key up", async () => {
+  const { owner, workspace } = await ownerOf(["one"]);
+  const stranger = await world.createUser();
+  const key = randomUUID();
+  await unlink(owner, "one");
+  assertError(await refused(() => post(workspace, "start", stranger.token, key)), 404, "not_found");
+  assertError(await refused(() => post(workspace, "start", owner.token, key)), 403, "external_auth_required");
+  await world.link(owner, "one");
+  const first = await post(workspace, "start", owner.token, key);
+  assert.equal(first.status, 201, first.text);
+  replays(first, await post(workspace, "start", owner.token, key));
+});
+
+test("of ten at once with one key one is done; whoever lost its hold writes nothing", async () => {
+  const { owner, workspace } = await ownerOf(["one"]);
+  const key = randomUUID();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => post(workspace, "start", owner.token, key)));
+  for (const answer of answers.filter(({ status }) => status !== 201)) assertError(answer, 409, "idempotency_key_in_use");
+  assert.equal(new Set(answers.filter(({ status }) => status === 201).map(({ text }) => text)).size, 1);
+  for (const transition of ["start", "stop"]) {
+    const lost = randomUUID();
+    // The hold is over and another run has taken it while this one is judged.
+    await demo.closeGate("one", "validate");
+    const pending = post(workspace, "start", owner.token, lost);
+    await demo.awaitGate("one", "validate");
+    await world.sql("UPDATE idempotency_keys SET holder = gen_random_uuid() WHERE user_id = $1 AND held_until IS NOT NULL", [owner.id]);
+    await demo.openGate("one", "validate");
+    assertError(await pending, 409, "idempotency_key_in_use");
+    assert.equal((await jobs.add(workspace, transition)).status, 201);
+  }
+  assert.equal((await world.expect(200, "GET", `/api/v2/workspaces/${workspace.id}`)).latest_build.number, 4);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prebuilds: never gated while they are nobody's; claimed behind the gate only, each by exactly one, or not at all.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { Jobs } from "../support/jobs.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
@@ -196,4 +197,41 @@ test("a claim that is judged while the link goes away takes nothing", async () =
   await demo.openGate("one", "validate");
   assertError(await pending, 403, "external_auth_required");
   assert.equal(await waiting(template), 1);
+});
+
+test("a claim that is sent again with its key is done once, and answered as it was", async () => {
+  const template = await world.createTemplate(["one"]);
+  await jobs.prebuilds(template, 3);
+  const owner = await world.createUser();
+  await world.link(owner, "one");
+  const post = (key, name, service = world.service) => service.request("POST", "/api/v2/users/me/workspaces", {
+    token: owner.token, headers: { "Idempotency-Key": key }, body: { name, template_id: template.id, claim_prebuild: "require", parameters: { any: "1000000000000000" } },
+  });
+  const key = randomUUID();
+  const first = await post(key, "mine");
+  assert.equal(first.status, 201, first.text);
+  assert.deepEqual([first.body.claimed_prebuild, first.body.latest_build.number], [true, 2]);
+  assert.equal(first.headers.location, `/api/v2/workspaces/${first.body.id}`);
+  assert.deepEqual((await world.api("GET", `/api/v2/workspaces/${first.body.id}`, { token: owner.token })).body, first.body);
+  for (const service of [world.service, second]) {
+    const again = await post(key, "mine", service);
+    assert.deepEqual([again.status, again.text, again.headers.location, again.headers["idempotency-replayed"]], [201, first.text, first.headers.location, "true"]);
+  }
+  assert.equal(await waiting(template), 2);
+  // Another run has taken the key over while this one is judged: nothing is claimed.
+  const lost = randomUUID();
+  await demo.closeGate("one", "validate");
+  const pending = post(lost, "other");
+  await demo.awaitGate("one", "validate");
+  await world.sql("UPDATE idempotency_keys SET holder = gen_random_uuid() WHERE user_id = $1 AND held_until IS NOT NULL", [owner.id]);
+  await demo.openGate("one", "validate");
+  assertError(await pending, 409, "idempotency_key_in_use");
+  assert.equal(await waiting(template), 2);
+  // None left: an ordinary create answers the key.
+  for (const name of ["b", "c"]) assert.equal((await post(randomUUID(), name)).status, 201);
+  const plain = randomUUID();
+  const ask = () => world.api("POST", "/api/v2/users/me/workspaces", { token: owner.token, headers: { "Idempotency-Key": plain }, body: { name: "d", template_id: template.id, claim_prebuild: "prefer" } });
+  const made = await ask();
+  assert.deepEqual([made.status, made.body.claimed_prebuild], [201, false]);
+  assert.equal((await ask()).text, made.text);
 });

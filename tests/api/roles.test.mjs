@@ -80,6 +80,7 @@ const OPERATIONS = [
   ["verify what is no receipt", EVERYBODY, 200, null, () => ["POST", "/gate/v1/receipts/verify", { receipt: "x" }]],
   ["verify a receipt of their own", EVERYBODY, 200, null, (me) => ["POST", "/gate/v1/receipts/verify", { receipt: signReceipt(receiptKey, { owner: me }) }]],
   ["verify another's receipt", [...ADMINS, "provisioner"], 200, forbidden, () => ["POST", "/gate/v1/receipts/verify", { receipt: signReceipt(receiptKey, { owner: other }) }]],
+  ["read the decision log", ["admin", "auditor"], 200, forbidden, () => ["GET", "/gate/v1/decisions?limit=1"]],
   ["ask for another's link-url", ["control-plane"], 201, hidden, () => ["POST", `${of(other)}/external-auth/demo/link-url`, {}]],
   ["grant an exemption", ["admin"], 201, forbidden, async () => ["POST", "/gate/v1/exemptions", {
     owner: (await victim()).id, template: template.id, provider: "demo", reason: "why", until: new Date(Date.now() + 60000).toISOString(),

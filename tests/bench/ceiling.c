@@ -22,6 +22,7 @@ struct kind {
 	bool reads;
 	bool by_name;
 	bool inserts;
+	bool unlogged; /* without the row of the decision log */
 	const char *status;
 	size_t answer_size;
 	char answer[ANSWER_BYTES_MAX];
@@ -29,6 +30,12 @@ struct kind {
 
 static struct kind kinds[] = {
 	{.prefix = "/create/", .reads = true, .by_name = true, .inserts = true, .status = "201 Created"},
+	{.prefix = "/unlogged/",
+		.reads = true,
+		.by_name = true,
+		.inserts = true,
+		.unlogged = true,
+		.status = "201 Created"},
 	{.prefix = "/check/", .reads = true, .by_name = true, .status = "200 OK"},
 	{.prefix = "/read/", .reads = true, .status = "200 OK"},
 	{.prefix = "/hello", .status = "200 OK", .answer_size = HELLO_BYTES},
@@ -108,7 +115,7 @@ static bool ask_database(const struct kind *kind, const char *owner)
 		return true;
 	(void)snprintf(name, sizeof(name), "%s-%08x", run_name, (unsigned int)atomic_fetch_add(&count, 1));
 	return database_read(database, owner, kind->by_name ? name : NULL, owner_id) &&
-	       (!kind->inserts || database_insert(database, owner_id, name));
+	       (!kind->inserts || database_insert(database, owner_id, name, !kind->unlogged));
 }
 
 static int fail(struct mg_connection *connection, int status)
@@ -160,8 +167,9 @@ static size_t number_of(const char *text)
 static bool answers_make(const char *const values[OPTION_COUNT])
 {
 	kinds[0].answer_size = number_of(values[OPTION_CREATE_BYTES]);
-	kinds[1].answer_size = number_of(values[OPTION_CHECK_BYTES]);
-	kinds[2].answer_size = number_of(values[OPTION_READ_BYTES]);
+	kinds[1].answer_size = number_of(values[OPTION_CREATE_BYTES]);
+	kinds[2].answer_size = number_of(values[OPTION_CHECK_BYTES]);
+	kinds[3].answer_size = number_of(values[OPTION_READ_BYTES]);
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (!answer_make(&kinds[i]))
 			return false;

@@ -17,6 +17,10 @@
 #define STATEMENT_BYTES_MAX 16384
 #define READ "create_facts_read"
 #define INSERT "workspace_insert"
+#define BARE "workspace_insert without decision"
+#define TEXT_OID 25
+#define PARAMETERS_MAX 32
+#define INSERT_PARAMETERS 27
 
 /* As the service sets its sessions (gate/store/connection.c). */
 #define SESSION_OPTIONS                                                                                                \
@@ -87,10 +91,9 @@ static void give_back(struct database *database, struct idle *idle)
 
 /* --- start -------------------------------------------------------------------------------------------------------- */
 
-static bool prepare(PGconn *connection, const char *queries, const char *name)
+static bool read_statement(const char *queries, const char *name, char ret_text[STATEMENT_BYTES_MAX])
 {
 	char path[4096];
-	char text[STATEMENT_BYTES_MAX] = "";
 
 	(void)snprintf(path, sizeof(path), "%s/%s.sql", queries, name);
 	FILE *file = fopen(path, "re");
@@ -98,14 +101,54 @@ static bool prepare(PGconn *connection, const char *queries, const char *name)
 		perror(path);
 		return false;
 	}
-	size_t size = fread(text, 1, sizeof(text) - 1, file);
+	size_t size = fread(ret_text, 1, STATEMENT_BYTES_MAX - 1, file);
 	(void)fclose(file);
-	text[size] = '\0';
+	ret_text[size] = '\0';
+	return true;
+}
 
-	SCOPED(result_release) PGresult *result = PQprepare(connection, name, text, 0, NULL);
+/* A parameter that nothing uses any more has no type that PostgreSQL could find out. */
+static bool prepare_text(PGconn *connection, const char *name, const char *text, int parameter_count)
+{
+	Oid types[PARAMETERS_MAX] = {0};
+	char word[16];
+
+	for (int i = 0; i < parameter_count; i++) {
+		(void)snprintf(word, sizeof(word), "$%d", i + 1);
+		const char *used = strstr(text, word);
+		while (used != NULL && strspn(used + 1, "0123456789") != strlen(word) - 1)
+			used = strstr(used + 1, word);
+		types[i] = used == NULL ? TEXT_OID : 0;
+	}
+	SCOPED(result_release) PGresult *result = PQprepare(connection, name, text, parameter_count, types);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		(void)fprintf(stderr, "%s: %s", path, PQerrorMessage(connection));
+		(void)fprintf(stderr, "%s: %s", name, PQerrorMessage(connection));
 	return PQresultStatus(result) == PGRES_COMMAND_OK;
+}
+
+static bool prepare(PGconn *connection, const char *queries, const char *name)
+{
+	char text[STATEMENT_BYTES_MAX];
+
+	return read_statement(queries, name, text) && prepare_text(connection, name, text, 0);
+}
+
+/* The insert without its part `decision`: what the decision log costs is the distance. */
+static bool prepare_bare(PGconn *connection, const char *queries)
+{
+	char text[STATEMENT_BYTES_MAX];
+
+	if (!read_statement(queries, INSERT, text))
+		return false;
+	char *sql = strstr(text, "WITH ");
+	char *from = sql == NULL ? NULL : strstr(sql, ", decision AS (");
+	char *to = from == NULL ? NULL : strstr(from, "\n)");
+	if (to == NULL) {
+		(void)fprintf(stderr, "%s has no part `decision`\n", INSERT);
+		return false;
+	}
+	memmove(from, to + 2, strlen(to + 2) + 1);
+	return prepare_text(connection, BARE, sql, INSERT_PARAMETERS);
 }
 
 static PGconn *connect_one(const struct database_options *options)
@@ -115,7 +158,7 @@ static PGconn *connect_one(const struct database_options *options)
 	PGconn *connection = PQconnectdbParams(keywords, values, /* expand_dbname= */ 1);
 
 	if (PQstatus(connection) == CONNECTION_OK && prepare(connection, options->queries, READ) &&
-		prepare(connection, options->queries, INSERT))
+		prepare(connection, options->queries, INSERT) && prepare_bare(connection, options->queries))
 		return connection;
 	(void)fprintf(stderr, "%s", PQerrorMessage(connection));
 	PQfinish(connection);
@@ -213,23 +256,26 @@ bool database_read(struct database *database, const char *owner, const char *nam
 	return found;
 }
 
-bool database_insert(struct database *database, const char *owner_id, const char *name)
+bool database_insert(struct database *database, const char *owner_id, const char *name, bool logged)
 {
 	const struct database_options *options = &database->options;
 	char workspace_id[UUID_TEXT_BYTES], build_id[UUID_TEXT_BYTES], decision_id[UUID_TEXT_BYTES];
-	char providers[128], findings[256];
+	char providers[128], findings[512];
 
 	uuid_make(workspace_id);
 	uuid_make(build_id);
 	uuid_make(decision_id);
 	(void)snprintf(providers, sizeof(providers), "{%s}", options->provider_id);
 	(void)snprintf(findings, sizeof(findings),
-		"[{\"id\":\"%s\",\"optional\":false,\"verdict\":\"ok\",\"reason\":\"not_validated\",\"generation\":1}]",
+		"[{\"provider\":\"%s\",\"optional\":false,\"verdict\":\"ok\",\"reason\":\"not_validated\","
+		"\"enforcement\":"
+		"\"deny\",\"would_block\":false,\"exemption_id\":null,\"generation\":1,\"status\":0,\"duration_ms\":0}"
+		"]",
 		options->provider_id);
-	const char *const values[] = {workspace_id, owner_id, name, options->version_id, "{}", "[]", build_id,
-		providers, "{1}", decision_id, workspace_id, "api", "create", owner_id, NULL, "owner", "allowed",
-		"allowed", NULL, findings, "0"};
-	SCOPED(result_release) PGresult *result = run(database, INSERT, COUNT_OF(values), values);
+	const char *const values[INSERT_PARAMETERS] = {workspace_id, owner_id, name, options->version_id, "{}", "[]",
+		build_id, providers, "{1}", decision_id, workspace_id, "api", "create", owner_id, NULL, "owner-0001",
+		"allowed", "allowed", NULL, findings, "0", NULL, NULL, NULL, NULL, NULL, NULL};
+	SCOPED(result_release) PGresult *result = run(database, logged ? INSERT : BARE, COUNT_OF(values), values);
 
 	/* The first column is the time of the new row, NULL where the guard let nothing in. */
 	return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0);

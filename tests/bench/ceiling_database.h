@@ -28,7 +28,8 @@ void database_close(struct database *database);
 #define UUID_TEXT_BYTES 37
 bool database_read(struct database *database, const char *owner, const char *name, char ret_owner_id[UUID_TEXT_BYTES]);
 
-/* The guarded insert of a workspace with a name and ids of its own. False, too, where the guard let nothing in. */
-bool database_insert(struct database *database, const char *owner_id, const char *name);
+/* The guarded insert of a workspace with a name and ids of its own, with its row of the decision log or (logged false)
+ * without. False, too, where the guard let nothing in. */
+bool database_insert(struct database *database, const char *owner_id, const char *name, bool logged);
 
 #endif

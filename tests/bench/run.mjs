@@ -15,7 +15,7 @@ const SLOW_MS = 500;
 const TOKEN_MS = 300;
 const CALLERS = 50;
 const CONNECTIONS = [16, 64];
-const WORDS = ["create", "preflight", "cached", "refusal", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact"];
+const WORDS = ["create", "preflight", "cached", "refusal", "log", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact"];
 
 const { values: given } = parseArgs({
   options: {
@@ -133,7 +133,7 @@ function wireSize(answer) {
 
 async function compareLoads(stage) {
   const chosen = loads(stage).filter(({ name }) => wanted(name));
-  if (chosen.length === 0) return;
+  if (chosen.length === 0 && !wanted("log")) return;
   const { id, active_version_id: version } = stage.service.templates.plain;
   await stage.startCeiling({
     create: wireSize(await stage.service.create(ownerName(1), "plain", "as-long-as-those-1")),
@@ -147,6 +147,28 @@ async function compareLoads(stage) {
     await runCeiling(stage, load, 64, 1);
     await runService(stage, load, 64, 1);
     for (const connections of CONNECTIONS) await compare(stage, load, connections);
+  }
+  if (wanted("log")) await measureLog(stage);
+}
+
+// The ceiling's create against the same without the decision's row. PostgreSQL's share of the cost shows in the rate alone.
+async function measureLog(stage) {
+  const logged = loads(stage).find(({ name }) => name === "create");
+  const ways = ["/unlogged/", "/create/"].map((before) => ({ ...logged, ceiling: { ...logged.ceiling, before } }));
+  for (const way of ways) await runCeiling(stage, way, 64, 1);
+  for (const connections of CONNECTIONS) {
+    const pairs = [];
+    for (let turn = 0; turn < 4 * rounds; turn++) {
+      const pair = [];
+      for (const which of turn % 2 === 0 ? [0, 1] : [1, 0]) pair[which] = await runCeiling(stage, ways[which], connections, Math.ceil(seconds / 2));
+      pairs.push(pair);
+    }
+    const told = (what, unit, scale) => ({
+      ...shown(pairs.map(([without]) => without), pairs.map(([, row]) => row), what, unit, scale),
+      value: median(pairs.map(([without, row]) => row[what] / without[what])),
+    });
+    report(`create with its row of the decision log against without, ${connections} connections: throughput`, { ...told("rps", "/s", 1), atLeast: 0.9 });
+    report(`create with its row of the decision log against without, ${connections} connections: CPU of the program`, told("cpu_us", " µs", 1));
   }
 }
 

@@ -72,9 +72,9 @@ static void refused_start_writes_no_row(void **state)
 	relied.generation++;
 	assert_int_equal(job_start(f->store, f->arena, &workspace, &relied, &record), BUILD_MOVED);
 	relied.generation--;
-	assert_done(user_update(f->store, f->arena, user.id, &suspended, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &suspended, &found, &user, &problem), problem);
 	assert_int_equal(job_start(f->store, f->arena, &workspace, &relied, &record), BUILD_MOVED);
-	assert_done(user_update(f->store, f->arena, user.id, &active, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &active, &found, &user, &problem), problem);
 	assert_done(link_delete(f->store, f->arena, user.id, "github", &found, &link, &problem), problem);
 	assert_int_equal(job_start(f->store, f->arena, &workspace, &relied, &record), BUILD_MOVED);
 	struct workspace other = workspace;
@@ -149,12 +149,12 @@ static void user_whose_workspaces_are_deleted_can_be_removed(void **state)
 	struct template_version version = fixture_version(f, "tb-removed", NULL, NULL);
 	struct workspace workspace = job_workspace(f, &user, version.id, "dev");
 	bool found = false;
-	assert_false(user_delete(f->store, user.id, &found, &problem));
+	assert_false(user_delete(f->store, &user, &found, &problem));
 	assert_kind(problem, PROBLEM_CONFLICT);
 	take_and_end(f, "succeeded");
 	assert_int_equal(job_stop(f, &workspace, "delete"), BUILD_DONE);
 	take_and_end(f, "succeeded");
-	assert_done(user_delete(f->store, user.id, &found, &problem), problem);
+	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_true(found);
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM workspaces"), "0");
 }
@@ -212,8 +212,8 @@ static void *delete_it(void *argument)
 	enum build_end end = BUILD_WORKSPACE_GONE;
 	struct arena *arena = arena_new(1024 * 1024);
 	struct build_record record;
-	struct build_free free = {self->workspace, "delete", "initiator", NULL};
-	assert_done(build_insert_free(self->fixture->store, arena, &free, &end, &record, &problem), problem);
+	struct build_free free = {build_new_in(arena, 0), self->workspace, "delete", "initiator", NULL};
+	assert_done(build_insert_free(self->fixture->store, &free, &end, &record, &problem), problem);
 	assert_int_equal(end, BUILD_DONE);
 	arena_free(arena);
 	return NULL;
@@ -290,13 +290,15 @@ static void statement_run_twice_inserts_once(void **state)
 		"PREPARE s AS %s; EXECUTE s ('%s', '%s', '%s', '%s', 'initiator', 'start', '%s', '[]', '{}', '{}', "
 		"'{\"id\": \"%s\", \"surface\": \"api\", \"moment\": \"start\", \"outcome\": \"allowed\", "
 		"\"findings\": \"[]\", "
-		"\"duration_ms\": 1}')",
+		"\"duration_ms\": 1}', NULL, NULL, NULL, NULL, NULL, NULL, '')",
 		statement_of(QUERY_BUILD_INSERT_START)->text, id, workspace.id, user.id, version.id, user.id, NOBODY);
 	assert_string_equal(fixture_sql(f, start), "2");
 	assert_string_equal(fixture_sql(f, start), "2");
 	uuid_new(id);
-	const char *stop = arena_printf(f->arena, "PREPARE s AS %s; EXECUTE s ('%s', '%s', 'stop', 'initiator', '%s')",
-		statement_of(QUERY_BUILD_INSERT_FREE)->text, id, workspace.id, user.id);
+	const char *stop = arena_printf(f->arena,
+		"PREPARE s AS %s; EXECUTE s ('%s', '%s', 'stop', 'initiator', '%s', '%s', NULL, NULL, NULL, NULL, "
+		"NULL, NULL, '')",
+		statement_of(QUERY_BUILD_INSERT_FREE)->text, id, workspace.id, user.id, user.id);
 	assert_string_equal(fixture_sql(f, stop), "3");
 	assert_string_equal(fixture_sql(f, stop), "3");
 	assert_string_equal(fixture_sql(f, "SELECT build_number FROM workspaces"), "3");

@@ -296,7 +296,7 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', "
 		"gen_random_uuid(), "
 		"'{github}', '{%d}', gen_random_uuid(), 'r', 'api', 'create', '%s', NULL, 'c-held', 'allowed', "
-		"'allowed', NULL, '[]', 1); SELECT "
+		"'allowed', NULL, '[]', 1, NULL, NULL, NULL, NULL, NULL, NULL); SELECT "
 		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
 	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);

@@ -158,7 +158,7 @@ static void revoked_is_handed_out_and_gone(void **state)
 	assert_done(exemption_delete(f->store, f->arena, granted.id, &found, &gone, &problem), problem);
 	assert_false(found);
 	grant(f, user.id, version.template_id, "github");
-	assert_done(user_delete(f->store, user.id, &found, &problem), problem);
+	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_string_equal(fixture_sql(f, arena_printf(f->arena,
 						   "SELECT count(*) FROM exemptions WHERE owner_id = '%s'", user.id)),
 		"0");

@@ -39,7 +39,10 @@ struct store *fixture_open(const struct fixture *fixture, size_t connections, bo
 {
 	struct problem problem = {0};
 	struct store *store = NULL;
-	struct store_options options = {fixture->url, prepare, connections, fixture->vault};
+	struct store_options options = {.connection_url = fixture->url,
+		.prepare = prepare,
+		.connections = connections,
+		.vault = fixture->vault};
 	assert_done(store_open(&options, &store, &problem), problem);
 	return store;
 }
@@ -138,6 +141,12 @@ int64_t fixture_link(const struct fixture *fixture, const char *owner_id, const 
 bool fixture_create(
 	struct store *store, const struct create_try *try, enum insert_end *ret_end, struct problem *problem)
 {
+	return fixture_create_once(store, try, NULL, ret_end, problem);
+}
+
+bool fixture_create_once(struct store *store, const struct create_try *try, const struct idempotency_answer *answer,
+	enum insert_end *ret_end, struct problem *problem)
+{
 	char decision_id[UUID_TEXT_SIZE];
 	uuid_new(decision_id);
 	struct arena *arena = arena_new(1024 * 1024);
@@ -151,8 +160,21 @@ bool fixture_create(
 		.outcome = "allowed",
 		.findings = "[]"};
 	struct relied_link relied = {try->provider_id, try->generation};
-	struct workspace_insert insert = {
-		&facts, try->owner_id, try->name, "{\"cpu\": 2}", "[]", try->provider_id != NULL, &relied, &decision};
+	char id[UUID_TEXT_SIZE];
+	char build_id[UUID_TEXT_SIZE];
+	uuid_new(id);
+	uuid_new(build_id);
+	struct workspace_insert insert = {.id = id,
+		.build_id = build_id,
+		.facts = &facts,
+		.initiator_id = try->owner_id,
+		.name = try->name,
+		.parameters = "{\"cpu\": 2}",
+		.warnings = "[]",
+		.relied_count = try->provider_id != NULL,
+		.relied = &relied,
+		.decision = &decision,
+		.answer = answer};
 	struct workspace workspace = {0};
 	bool done = workspace_insert(store, arena, &insert, ret_end, &workspace, problem);
 	arena_free(arena);

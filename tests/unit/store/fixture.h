@@ -62,6 +62,9 @@ struct create_try {
 };
 bool fixture_create(
 	struct store *store, const struct create_try *try, enum insert_end *ret_end, struct problem *problem);
+/* The same, answering a key of the owner's. */
+bool fixture_create_once(struct store *store, const struct create_try *try, const struct idempotency_answer *answer,
+	enum insert_end *ret_end, struct problem *problem);
 
 /* Reads the process id of the fixture's server. */
 pid_t fixture_server_pid(const struct fixture *fixture);

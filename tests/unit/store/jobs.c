@@ -47,7 +47,8 @@ enum build_end job_start(struct store *store, struct arena *arena, const struct 
 	struct problem problem = {0};
 	enum build_end end = BUILD_WORKSPACE_GONE;
 	struct decision_row decision = job_decision(arena, workspace, "start");
-	struct build_start start = {.workspace = workspace,
+	struct build_start start = {.new = build_new_in(arena, 0),
+		.workspace = workspace,
 		.reason = "initiator",
 		.moment = "start",
 		.initiator_id = workspace->owner_id,
@@ -63,8 +64,8 @@ enum build_end job_stop(const struct fixture *f, const struct workspace *workspa
 	struct problem problem = {0};
 	enum build_end end = BUILD_DONE;
 	struct build_record record;
-	struct build_free free = {workspace, transition, "initiator", workspace->owner_id};
-	assert_done(build_insert_free(f->store, f->arena, &free, &end, &record, &problem), problem);
+	struct build_free free = {build_new_in(f->arena, 0), workspace, transition, "initiator", workspace->owner_id};
+	assert_done(build_insert_free(f->store, &free, &end, &record, &problem), problem);
 	return end;
 }
 

@@ -445,7 +445,9 @@ static void a_removed_owner_saves_nothing(void **state)
 	struct lease_case c = begin(state, "gone");
 	bool found = false;
 	take(&c, LONG_MS);
-	assert_done(user_delete(c.f->store, c.owner_id, &found, &c.problem), c.problem);
+	assert_done(user_delete(c.f->store, &(struct user){.id = c.owner_id, .roles = 1u << ROLE_MEMBER}, &found,
+			    &c.problem),
+		c.problem);
 	assert_false(save(&c, "a2", "r2"));
 	assert_false(finish(&c, released));
 }

@@ -217,7 +217,8 @@ static void silent_server_is_not_waited_for(void **state)
 	assert_int_equal(listen(listener, 64), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	const char *url = arena_printf(f->arena, "host=127.0.0.1 port=%d user=x dbname=x", ntohs(address.sin_port));
-	struct store_options options = {fixture_secret(url), true, 4, f->vault};
+	struct store_options options = {
+		.connection_url = fixture_secret(url), .prepare = true, .connections = 4, .vault = f->vault};
 	assert_done(store_open(&options, &store, &problem), problem);
 	crowd_start(&crowd, store);
 	pause_ms(1200);

@@ -30,16 +30,23 @@ struct claimer {
 	struct workspace workspace;
 };
 
-static void claim(struct claimer *self)
+static void claim_one(struct claimer *self)
 {
 	struct problem problem = {0};
 	const struct workspace subject = {.owner_id = self->owner.id, .template_version_id = self->version.id};
 	struct decision_row decision = job_decision(self->arena, &subject, "claim");
 	struct create_facts facts = {.owner = self->owner, .version = self->version};
-	struct workspace_insert insert = {&facts, self->owner.id, self->name, "{\"cpu\": 2}", "[]",
-		self->relied.provider_id != NULL, &self->relied, &decision};
-	assert_done(
-		workspace_claim(self->store, self->arena, &insert, &self->end, &self->workspace, &problem), problem);
+	struct workspace_insert insert = {.facts = &facts,
+		.build_id = uuid_in(self->arena),
+		.initiator_id = self->owner.id,
+		.name = self->name,
+		.parameters = "{\"cpu\": 2}",
+		.warnings = "[]",
+		.relied_count = self->relied.provider_id != NULL,
+		.relied = &self->relied,
+		.decision = &decision};
+	struct workspace_claim claim = workspace_claim_of(&insert, self->arena);
+	assert_done(workspace_claim(self->store, self->arena, &claim, &self->end, &self->workspace, &problem), problem);
 }
 
 static void prebuilds_are_workspaces_of_nobody(void **state)
@@ -86,7 +93,7 @@ static void claim_takes_the_built_one_first_and_keeps_its_id(void **state)
 		"UPDATE builds SET status = 'succeeded', completed_at = now() WHERE workspace_id = '%s'",
 		workspaces[1].id);
 	fixture_sql(f, built);
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_DONE);
 	assert_string_equal(claimer.workspace.id, workspaces[1].id);
 	assert_done(workspace_find(f->store, f->arena, workspaces[1].id, &is_found, &found, &problem), problem);
@@ -101,7 +108,7 @@ static void claim_takes_the_built_one_first_and_keeps_its_id(void **state)
 	assert_int_equal(found.created_at_ms, claimer.workspace.created_at_ms);
 	assert_string_equal(fixture_sql(f, "SELECT string_agg(moment, ' ') FROM decisions"), "claim");
 	claimer.name = "second";
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_DONE);
 	assert_string_equal(claimer.workspace.id, workspaces[0].id);
 	const char *sql = arena_printf(f->arena,
@@ -122,10 +129,10 @@ static void refused_claim_takes_nothing(void **state)
 	bool found = false;
 	struct claimer claimer = {
 		.store = f->store, .owner = user, .version = version, .name = "dev", .arena = f->arena};
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_NONE_LEFT);
 	add_prebuilds(f, &other, 1);
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_NONE_LEFT);
 	add_prebuilds(f, &version, 1);
 	job_workspace(f, &user, version.id, "dev");
@@ -133,15 +140,15 @@ static void refused_claim_takes_nothing(void **state)
 					    "w "
 					    "JOIN builds b ON b.workspace_id = w.id");
 	const char *decisions = fixture_sql(f, "SELECT count(*) FROM decisions");
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_NAME_TAKEN);
 	claimer.name = "free";
 	claimer.relied = (struct relied_link){"github", 7};
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_MOVED);
 	claimer.relied.provider_id = NULL;
-	assert_done(user_update(f->store, f->arena, user.id, &suspended, &found, &user, &problem), problem);
-	claim(&claimer);
+	assert_done(user_update(f->store, f->arena, &user, &suspended, &found, &user, &problem), problem);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_MOVED);
 	assert_string_equal(fixture_sql(f, "SELECT string_agg(w::text || b::text, ' ' ORDER BY w.id) FROM workspaces w "
 					   "JOIN builds b ON b.workspace_id = w.id"),
@@ -163,7 +170,7 @@ static void stopped_failed_or_deleted_prebuild_is_not_claimed(void **state)
 	fixture_sql(f, failed);
 	assert_int_equal(job_stop(f, &workspaces[1], "stop"), BUILD_DONE);
 	assert_int_equal(job_stop(f, &workspaces[2], "delete"), BUILD_DONE);
-	claim(&claimer);
+	claim_one(&claimer);
 	assert_int_equal(claimer.end, CLAIM_NONE_LEFT);
 }
 
@@ -172,7 +179,7 @@ static void *claim_in_thread(void *argument)
 	struct claimer *self = argument;
 	self->arena = arena_new(1024 * 1024);
 	pthread_barrier_wait(self->barrier);
-	claim(self);
+	claim_one(self);
 	return NULL;
 }
 

@@ -130,7 +130,7 @@ static void hand_out_asks_whether_all_still_stands(void **state)
 	relied.generation++;
 	assert_int_equal(hand_out(f, &given, &record), HAND_OUT_MOVED);
 	relied.generation--;
-	assert_done(user_update(f->store, f->arena, user.id, &change, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
 	assert_int_equal(hand_out(f, &given, &record), HAND_OUT_MOVED);
 	given.lease_id = SOMEBODY;
 	given.owner_must_be_active = false;

@@ -51,7 +51,9 @@ static void system_user_is_not_found(void **state)
 	assert_false(found);
 	assert_done(user_find(f->store, f->arena, NOBODY, &found, &user, &problem), problem);
 	assert_false(found);
-	assert_done(user_delete(f->store, "00000000-0000-7000-8000-000000000001", &found, &problem), problem);
+	assert_done(user_delete(f->store, &(struct user){.id = "00000000-0000-7000-8000-000000000001", .roles = 1},
+			    &found, &problem),
+		problem);
 	assert_false(found);
 }
 
@@ -87,18 +89,42 @@ static void update_changes_only_what_is_given(void **state)
 	const bool yes = true;
 	const role_set roles = 1u << ROLE_MEMBER | 1u << ROLE_PROVISIONER;
 	struct user_change change = {.suspended = &yes, .email = "a@b"};
-	assert_done(user_update(f->store, f->arena, user.id, &change, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
 	assert_true(found && user.suspended);
 	change = (struct user_change){.roles = &roles};
-	assert_done(user_update(f->store, f->arena, user.id, &change, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
 	assert_true(user.suspended);
 	assert_string_equal(user.email, "a@b");
 	assert_int_equal(user.roles, roles);
 	change = (struct user_change){.clear_email = true};
-	assert_done(user_update(f->store, f->arena, user.id, &change, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
 	assert_null(user.email);
-	assert_done(user_update(f->store, f->arena, NOBODY, &change, &found, &user, &problem), problem);
+	assert_done(user_update(f->store, f->arena, &(struct user){.id = NOBODY, .roles = 1}, &change, &found, &user,
+			    &problem),
+		problem);
 	assert_false(found);
+}
+
+static void who_was_promoted_meanwhile_is_judged_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = {0};
+	struct user judged = fixture_user(f, "u-promoted");
+	struct user user = judged;
+	const role_set roles = (1u << ROLE_MEMBER) | (1u << ROLE_ADMIN);
+	const bool yes = true;
+	const struct user_change promotion = {.roles = &roles};
+	const struct user_change suspension = {.suspended = &yes};
+	bool found = false;
+
+	assert_done(user_update(f->store, f->arena, &judged, &promotion, &found, &user, &problem), problem);
+	assert_true(found);
+	assert_done(user_update(f->store, f->arena, &judged, &suspension, &found, &user, &problem), problem);
+	assert_false(found);
+	assert_done(user_delete(f->store, &judged, &found, &problem), problem);
+	assert_false(found);
+	assert_done(user_delete(f->store, &user, &found, &problem), problem);
+	assert_true(found);
 }
 
 static void delete_takes_what_hangs_on_a_user(void **state)
@@ -112,11 +138,11 @@ static void delete_takes_what_hangs_on_a_user(void **state)
 	fixture_hash("u-gone", hash);
 	fixture_link(f, user.id, "github", "t");
 	assert_done(token_insert(f->store, f->arena, user.id, "", hash, 60, &token, &problem), problem);
-	assert_done(user_delete(f->store, user.id, &found, &problem), problem);
+	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_true(found);
 	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &problem), problem);
 	assert_false(found);
-	assert_done(user_delete(f->store, user.id, &found, &problem), problem);
+	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_false(found);
 	struct link_tokens tokens = {.owner_id = user.id, .provider_id = "github", .access_token = fixture_secret("t")};
 	assert_false(link_save(f->store, &tokens, NULL, &problem));
@@ -136,7 +162,7 @@ static void user_with_workspaces_stays(void **state)
 	struct create_try try = {user.id, version.id, "dev", NULL, 0};
 	assert_done(fixture_create(f->store, &try, &end, &problem), problem);
 	assert_int_equal(end, INSERT_DONE);
-	assert_false(user_delete(f->store, user.id, &found, &problem));
+	assert_false(user_delete(f->store, &user, &found, &problem));
 	assert_kind(problem, PROBLEM_CONFLICT);
 	assert_true(found);
 }
@@ -335,6 +361,7 @@ int main(void)
 		cmocka_unit_test(system_user_is_not_found),
 		cmocka_unit_test(users_page_by_id),
 		cmocka_unit_test(update_changes_only_what_is_given),
+		cmocka_unit_test(who_was_promoted_meanwhile_is_judged_anew),
 		cmocka_unit_test(delete_takes_what_hangs_on_a_user),
 		cmocka_unit_test(user_with_workspaces_stays),
 		cmocka_unit_test(token_lives_is_listed_and_deleted),

@@ -9,7 +9,8 @@ struct side side_open(const struct fixture *f, const char *keys)
 	struct problem problem = {0};
 	struct side side = {0};
 	assert_done(vault_open(fixture_secret(keys), &side.vault, &problem), problem);
-	struct store_options options = {f->url, true, 2, side.vault};
+	struct store_options options = {
+		.connection_url = f->url, .prepare = true, .connections = 2, .vault = side.vault};
 	assert_done(store_open(&options, &side.store, &problem), problem);
 	return side;
 }

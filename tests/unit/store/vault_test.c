@@ -69,7 +69,7 @@ static void second_key_opens_and_first_seals(void **state)
 	struct store *store = NULL;
 	bool found = false;
 	struct vault *old = open_keys(KEY_A);
-	struct store_options options = {f->url, true, 1, old};
+	struct store_options options = {.connection_url = f->url, .prepare = true, .connections = 1, .vault = old};
 	struct link_tokens tokens = {.owner_id = user.id, .provider_id = "github", .access_token = fixture_secret("t")};
 	assert_done(store_open(&options, &store, &problem), problem);
 	assert_done(link_save(store, &tokens, NULL, &problem), problem);
@@ -99,7 +99,7 @@ static void clear_values_stay_readable_when_keys_come(void **state)
 	struct store *store = NULL;
 	struct link link = {0};
 	bool found = false;
-	struct store_options options = {f->url, true, 1, none};
+	struct store_options options = {.connection_url = f->url, .prepare = true, .connections = 1, .vault = none};
 	struct link_tokens tokens = {
 		.owner_id = user.id, .provider_id = "gitea", .access_token = fixture_secret("clear")};
 	assert_done(store_open(&options, &store, &problem), problem);
