@@ -161,9 +161,7 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 
 static bool skip_body(struct exchange *exchange, struct problem *problem)
 {
-	/* A client that asks first (RFC 9110 section 10.1.1) is told before it sends what nobody wants. */
-	if ((has_body(exchange) && exchange->framing.expects_continue) ||
-		!body_skip(&exchange->source, &exchange->framing, BODY_IGNORED_BYTES_MAX)) {
+	if (!body_skip(&exchange->source, &exchange->framing)) {
 		exchange->close = true;
 		return problem_set(problem, PROBLEM_BODY_TOO_LARGE, "This request takes no body.");
 	}
@@ -173,11 +171,9 @@ static bool skip_body(struct exchange *exchange, struct problem *problem)
 
 static bool ignore_body(struct exchange *exchange, struct problem *problem)
 {
-	if (!body_skip(&exchange->source, &exchange->framing, BODY_BYTES_MAX)) {
+	if (!body_ignore(&exchange->source, &exchange->framing, problem)) {
 		exchange->close = true;
-		return problem_set(problem, PROBLEM_BODY_TOO_LARGE,
-			"The body is larger than %d bytes, or did not come whole within %d s.", BODY_BYTES_MAX,
-			REQUEST_READ_MS / 1000);
+		return false;
 	}
 	exchange->has_unread_body = false;
 	return true;

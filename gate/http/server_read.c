@@ -86,27 +86,46 @@ bool body_read(const struct body_source *source, const struct body_framing *fram
 	return true;
 }
 
-bool body_skip(const struct body_source *source, const struct body_framing *framing, int64_t bytes_max)
+/* Up to bytes_max and one read more; -1 where the client failed. */
+static int64_t read_over(const struct body_source *source, int64_t bytes_max)
 {
 	char bytes[4096];
 	int64_t size = 0;
+	int got = 1;
+
+	while (size <= bytes_max && got > 0) {
+		got = source->read(source->connection, bytes, sizeof(bytes));
+		size += got > 0 ? got : 0;
+	}
+	return got < 0 ? -1 : size;
+}
+
+bool body_skip(const struct body_source *source, const struct body_framing *framing)
+{
+	int64_t size;
 
 	if (!framing->is_chunked && framing->length == 0)
 		return true;
-	if (framing->length > bytes_max)
+	if (framing->length > BODY_IGNORED_BYTES_MAX || framing->expects_continue)
 		return false;
-	if (framing->expects_continue && !source->send_continue(source->connection))
-		return false;
-	while (size <= bytes_max) {
-		int got = source->read(source->connection, bytes, sizeof(bytes));
+	size = read_over(source, BODY_IGNORED_BYTES_MAX);
+	return framing->is_chunked ? size >= 0 && size <= BODY_IGNORED_BYTES_MAX : size == framing->length;
+}
 
-		if (got < 0)
-			return false;
-		if (got == 0)
-			return framing->is_chunked || size == framing->length;
-		size += got;
-	}
-	return false;
+bool body_ignore(const struct body_source *source, const struct body_framing *framing, struct problem *problem)
+{
+	int64_t size;
+
+	if (!framing->is_chunked && framing->length == 0)
+		return true;
+	if (framing->length > BODY_BYTES_MAX)
+		return too_large(problem);
+	if (framing->expects_continue && !source->send_continue(source->connection))
+		return cut_short(problem);
+	size = read_over(source, BODY_BYTES_MAX);
+	if (size > BODY_BYTES_MAX)
+		return too_large(problem);
+	return size < 0 || (!framing->is_chunked && size != framing->length) ? cut_short(problem) : true;
 }
 
 bool content_type_is_json(const char *content_type)

@@ -26,10 +26,14 @@ struct body_source {
 MUST_CHECK bool body_read(const struct body_source *source, const struct body_framing *framing, struct arena *arena,
 	const char **ret_body, size_t *ret_size, struct problem *problem);
 
-/* Reads over a body that nobody wants, up to bytes_max; false where it is larger or does not come, and the connection
+/* Reads over a body that nobody wants; false where it is too large or does not come, and the connection
  * must be closed.
  */
-bool body_skip(const struct body_source *source, const struct body_framing *framing, int64_t bytes_max);
+bool body_skip(const struct body_source *source, const struct body_framing *framing);
+
+/* Reads over a body that is meant for somebody else, with the bounds and problems of body_read. */
+MUST_CHECK bool body_ignore(
+	const struct body_source *source, const struct body_framing *framing, struct problem *problem);
 
 /* Whether a Content-Type names JSON: application/json, with or without parameters. */
 bool content_type_is_json(const char *content_type);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { eventually } from "../support/process.mjs";
 import { assertError, UNKNOWN_ID, World } from "../support/world.mjs";
 
 const configure = (demo) => [
@@ -84,14 +85,7 @@ async function ask(request, options) {
 const about = (user, template) => ({ object: workspace({ annotations: annotations(user, template) }) });
 const rowOf = async ({ auditAnnotations }) =>
   (await world.sql("SELECT * FROM decisions WHERE id = $1", [auditAnnotations.decision_id]))[0];
-const logged = (response) => world.eventually?.(() => rowOf(response)) ?? waitFor(() => rowOf(response));
-async function waitFor(ask) {
-  for (const end = Date.now() + 10000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    const found = await ask();
-    if (found) return found;
-  }
-  throw new Error("the decision was not logged");
-}
+const logged = (response) => eventually("the decision is logged", () => rowOf(response));
 
 test("an owner with the accounts may create", async () => {
   for (const make of [workspace, pod]) {
@@ -100,11 +94,9 @@ test("an owner with the accounts may create", async () => {
     assert.equal(response.status, undefined);
     assert.equal(response.warnings, undefined);
     const row = await logged(response);
-    assert.equal(row.surface, "admission_review");
     assert.equal(row.moment, "create");
     assert.equal(row.owner_id, linked.id);
     assert.equal(row.initiator_id, controlPlane.id);
-    assert.equal(row.on_behalf_of, "system:serviceaccount:workspaces:controller");
   }
 });
 
@@ -136,7 +128,7 @@ test("a provider that is down is 503 with the time to wait, and never connect ag
   assert.equal(status.reason, "ServiceUnavailable");
   assert.ok(status.details.retryAfterSeconds > 0);
   assert.deepEqual(status.details.causes.map(({ reason }) => reason), ["provider_unavailable"]);
-  assert.doesNotMatch(status.message, /must connect/);
+  assert.doesNotMatch(status.message, /external-auth/, "nowhere to connect is named");
 });
 
 test("an update is gated as a start, whatever the old object says", async () => {

@@ -33,9 +33,34 @@ test("hooks are served over https with a certificate of their own, the API besid
   assert.equal((await world.admin("GET", "/api/v2/users/me")).status, 200);
 });
 
+test("each of the hooks answers there as on the API listener", async () => {
+  const template = await world.createTemplate();
+  const user = await world.createUser();
+  const version = template.active_version_id;
+  const given = { owner: user.username, template_version_id: version };
+  const review = {
+    apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview",
+    request: { uid: "u-1", operation: "CREATE", object: { metadata: { annotations: { "gatehouse.dev/owner": user.username, "gatehouse.dev/template-version": version } } } },
+  };
+  const headers = { Authorization: `Bearer ${world.service.adminToken}`, "Content-Type": "application/json" };
+  const post = async (path, body) => {
+    const answer = await exchange("POST", `${base}${path}`, { headers, body: JSON.stringify(body) });
+    assert.equal(answer.status, 200, `${path}: ${answer.text}`);
+    return JSON.parse(answer.text);
+  };
+  assert.equal((await post("/gate/v1/check", given)).allowed, true);
+  assert.equal((await post("/gate/v1/data", { input: given })).result.allow, true);
+  assert.deepEqual((await post("/gate/v1/admission-review?timeout=10s", review)).response.allowed, true);
+  const asked = await exchange("PROPFIND", `${base}/gate/v1/ext-authz/a%2Fb`, {
+    headers: { ...headers, "X-Gatehouse-Owner": user.username, "X-Gatehouse-Template-Version": version },
+  });
+  assert.equal(asked.status, 200, asked.text);
+  assert.equal((await exchange("POST", `${base}/gate/v1/check`)).status, 401);
+});
+
 test("nothing but hooks is there", async () => {
   const headers = { Authorization: `Bearer ${world.service.adminToken}` };
-  for (const path of ["/api/v2/users", "/api/v2/users/me", "/metrics", "/readyz", "/external-auth/demo", "/"])
+  for (const path of ["/api/v2/users", "/gate/v1/exemptions", "/gate/v1/explain", "/api/v2/users/me", "/metrics", "/readyz", "/external-auth/demo", "/"])
     assert.equal((await exchange("GET", `${base}${path}`, { headers })).status, 404, path);
 });
 
