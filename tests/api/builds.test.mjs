@@ -218,12 +218,17 @@ test("a user whose workspaces are all deleted can be removed", async () => {
 test("a warning goes with the build, to the owner and to the provisioner", async () => {
   await jobs.drain();
   const owner = await world.createUser();
-  const workspace = await jobs.workspace(owner, await world.createTemplate(["warns"]));
+  const template = await world.createTemplate(["warns", "one"]);
+  const until = new Date(Date.now() + 3600e3).toISOString();
+  await world.expect(201, "POST", "/gate/v1/exemptions", { owner: owner.username, template: template.id, provider: "one", reason: "moving in", until });
+  const workspace = await jobs.workspace(owner, template);
   const made = (await jobs.add(workspace, "start", { token: owner.token })).body;
-  assert.deepEqual(made.warnings.map(({ provider, reason }) => [provider, reason]), [["warns", "not_linked"]]);
+  assert.deepEqual(made.warnings.map(({ provider, reason, exemption }) => [provider, reason, exemption?.reason]),
+    [["warns", "not_linked", undefined], ["one", "not_linked", "moving in"]]);
   assert.deepEqual((await jobs.build(made.id)).warnings, made.warnings);
   const first = await jobs.take();
   assert.deepEqual(first.build.warnings, workspace.warnings);
+  assert.deepEqual(first.external_auth, []);
   assert.deepEqual((await jobs.complete(first.build.id)).warnings, workspace.warnings);
 });
 
