@@ -88,6 +88,12 @@
 /* Links of one owner that a list may hold: every configured provider and as many no longer configured. */
 #define LINKS_MAX 256
 
+/* Workspaces built ahead by one call: a morning's worth of a team, and one statement of some hundred rows. */
+#define PREBUILDS_MAX 100
+
+/* What a provisioner says of a build that failed: the end of its output. */
+#define BUILD_ERROR_CHARS_MAX 4000
+
 /* The create's read, gate and insert run again once when a link moved between check and insert (contract 4.7). */
 #define GATE_RUNS_MAX 2
 

@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-#include "../base/clock.h"
+#include "../base/json_text.h"
 #include "../http/idempotency.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
 #include "../link/gate_json.h"
-#include "../store/workspaces.h"
+#include "../link/workspace_json.h"
+#include "../store/prebuilds.h"
 
 /* The one organization there is: contract section 4. */
 #define ORGANIZATION "default"
@@ -125,125 +126,178 @@ static bool refuse(const struct request *request, const struct evaluation *evalu
 	return true;
 }
 
-static struct json *show_workspace(const struct workspace *workspace, struct arena *arena)
-{
-	struct json *root = json_new_object();
+/* One go from facts to row. claim: whether a workspace built ahead is looked for. */
+struct attempt {
+	const struct request *request;
+	const struct create_input *input;
+	struct reply *reply;
+	enum claim claim;
+	struct evaluation *evaluation;
+	struct relied_link relied[REQUIREMENTS_MAX];
+};
 
-	json_add_string(root, "id", workspace->id);
-	json_add_string(root, "name", workspace->name);
-	json_add_string(root, "owner_id", workspace->owner_id);
-	json_add_string(root, "owner_name", workspace->owner_name);
-	json_add_string(root, "template_id", workspace->template_id);
-	json_add_string(root, "template_version_id", workspace->template_version_id);
-	json_add_string(root, "created_at", clock_rfc3339(arena, workspace->created_at_ms));
-	json_add_raw(root, "parameters", workspace->parameters);
-	struct json *build = json_add_object(root, "latest_build");
-
-	json_add_string(build, "id", workspace->latest_build.id);
-	json_add_integer(build, "number", workspace->latest_build.number);
-	json_add_string(build, "transition", workspace->latest_build.transition);
-	json_add_string(build, "reason", workspace->latest_build.reason);
-	json_add_string(build, "status", workspace->latest_build.status);
-	json_add_string(build, "created_at", clock_rfc3339(arena, workspace->latest_build.created_at_ms));
-	json_add_string(root, "decision_id", workspace->decision_id);
-	json_add_raw(root, "warnings", workspace->warnings);
-	return root;
-}
+/* ATTEMPT_AGAIN: something moved between check and insert, so it must be judged anew. The ends that name a row which is
+ * gone or taken are found out by the next attempt's own checks. ATTEMPT_WITHOUT_CLAIM: there is nothing to claim, and a
+ * create is judged by another enforcement than a claim. */
+enum attempt_end { ATTEMPT_DONE, ATTEMPT_AGAIN, ATTEMPT_WITHOUT_CLAIM };
 
 static void answer_created(const struct workspace *workspace, struct reply *reply)
 {
+	struct text body = text_in(reply->arena);
+
+	workspace_json_add(&body, NULL, workspace, reply->arena);
 	reply_add_header(reply, "Location", arena_printf(reply->arena, "/api/v2/workspaces/%s", workspace->id));
-	reply_json(reply, 201, show_workspace(workspace, reply->arena));
+	reply_json_text(reply, 201, body.bytes);
+}
+
+static void answer(const struct attempt *attempt, const struct workspace *workspace)
+{
+	attempt->reply->decision_id = workspace->decision_id;
+	attempt->reply->outcome = attempt->evaluation->decision.outcome;
+	answer_created(workspace, attempt->reply);
 }
 
 /* What a key is to stand for is written with the workspace, so it is made before: with the time that is then stored. */
-static const struct idempotency_answer *answer_ahead(
-	const struct request *request, struct idempotency *once, const struct workspace_insert *insert)
+static const struct idempotency_answer *answer_ahead(const struct attempt *attempt, const struct workspace *workspace)
 {
-	const struct workspace workspace = workspace_of_insert(insert);
-	struct reply reply = {.arena = request->arena};
+	struct reply reply = {.arena = attempt->request->arena};
 
-	if (!once->held)
+	if (!attempt->input->once->held)
 		return NULL;
-	answer_created(&workspace, &reply);
-	return idempotency_answer(once, &reply);
+	answer_created(workspace, &reply);
+	return idempotency_answer(attempt->input->once, &reply);
 }
 
-static bool insert(const struct request *request, const struct create_input *input, const struct evaluation *evaluation,
-	struct reply *reply, enum insert_end *ret_end, struct problem *problem)
+static struct workspace_insert insert_of(struct attempt *attempt)
 {
-	struct relied_link relied[REQUIREMENTS_MAX];
-	char id[UUID_TEXT_SIZE];
-	char build_id[UUID_TEXT_SIZE];
-	struct workspace_insert insert = {.id = id,
-		.build_id = build_id,
-		.created_at_ms = idempotency_now_ms(input->once),
-		.facts = &evaluation->facts,
-		.initiator_id = request->caller.user_id,
-		.name = input->question.workspace_name,
-		.parameters = input->parameters,
-		.warnings = evaluation_warnings(evaluation, request->arena),
-		.relied_count = evaluation_relied(evaluation, relied),
-		.relied = relied,
-		.decision = &evaluation->decision};
-	struct workspace workspace;
+	struct arena *arena = attempt->request->arena;
 
-	uuid_new(id);
-	uuid_new(build_id);
-	insert.answer = answer_ahead(request, input->once, &insert);
-	if (!workspace_insert(request->service->store, request->arena, &insert, ret_end, &workspace, problem))
+	return (struct workspace_insert){.id = uuid_in(arena),
+		.build_id = uuid_in(arena),
+		.created_at_ms = idempotency_now_ms(attempt->input->once),
+		.facts = &attempt->evaluation->facts,
+		.initiator_id = attempt->request->caller.user_id,
+		.name = attempt->input->question.workspace_name,
+		.parameters = attempt->input->parameters,
+		.warnings = evaluation_warnings(attempt->evaluation, arena),
+		.relied_count = evaluation_relied(attempt->evaluation, attempt->relied),
+		.relied = attempt->relied,
+		.decision = &attempt->evaluation->decision};
+}
+
+static bool insert(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+{
+	const struct request *request = attempt->request;
+	struct workspace_insert insert = insert_of(attempt);
+	struct workspace workspace = workspace_of_insert(&insert);
+	enum insert_end end = INSERT_DONE;
+
+	insert.answer = answer_ahead(attempt, &workspace);
+	if (!workspace_insert(request->service->store, request->arena, &insert, &end, &workspace, problem))
 		return false;
-	if (*ret_end == INSERT_KEY_LOST)
+	if (end == INSERT_KEY_LOST)
 		return idempotency_lost(problem);
-	if (*ret_end != INSERT_DONE)
-		return true;
-	reply->decision_id = workspace.decision_id;
-	reply->outcome = evaluation->decision.outcome;
-	answer_created(&workspace, reply);
+	*ret_end = end == INSERT_DONE ? ATTEMPT_DONE : ATTEMPT_AGAIN;
+	if (end == INSERT_DONE)
+		answer(attempt, &workspace);
 	return true;
 }
 
-/* One attempt from facts to row. *ret_again: the links moved between check and insert, so it must be judged anew. The
- * ends that name a row which is gone or taken are found out by the next attempt's own checks. */
-static bool try_create(const struct request *request, const struct create_input *input, struct reply *reply,
-	bool *ret_again, struct problem *problem)
+/* Whether a claim and a create of these providers are enforced alike: then one judgement serves both. */
+static bool is_enforced_alike(const struct attempt *attempt)
 {
+	const struct engine *engine = attempt->request->service->engine;
+	const struct enforcement_setting *template = &attempt->evaluation->facts.template_enforcement;
+	const struct gate_answer *answer = &attempt->evaluation->answer;
+
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		const struct provider *provider = answer->findings[i].provider;
+
+		if (provider != NULL && enforcement_effective(&provider->enforcement, template, &engine->enforcement,
+						MOMENT_CLAIM) != enforcement_effective(&provider->enforcement, template,
+									 &engine->enforcement, MOMENT_CREATE))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing was built ahead, or others were faster. */
+static bool go_without_claim(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+{
+	struct evaluation *evaluation = attempt->evaluation;
+
+	if (attempt->claim == CLAIM_PREFER && is_enforced_alike(attempt)) {
+		evaluation->decision.moment = moment_word(MOMENT_CREATE);
+		return insert(attempt, ret_end, problem);
+	}
+	decision_enqueue(attempt->request->service->store, &evaluation->decision);
+	*ret_end = ATTEMPT_WITHOUT_CLAIM;
+	if (attempt->claim == CLAIM_PREFER)
+		return true;
+	(void)problem_set(problem, PROBLEM_NO_PREBUILD, "This template has no prebuilt workspace to claim.");
+	return problem_detail(problem, "Use `claim_prebuild` `prefer` to have one built where none is left.");
+}
+
+static bool claim(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+{
+	const struct request *request = attempt->request;
+	struct workspace_insert insert = insert_of(attempt);
+	struct workspace_claim claim = workspace_claim_of(&insert, request->arena);
+	struct workspace workspace;
+	enum claim_end end = CLAIM_DONE;
+
+	insert.answer = answer_ahead(attempt, &claim.ahead);
+	if (!workspace_claim(request->service->store, request->arena, &claim, &end, &workspace, problem))
+		return false;
+	if (end == CLAIM_KEY_LOST)
+		return idempotency_lost(problem);
+	if (end == CLAIM_NONE_LEFT)
+		return go_without_claim(attempt, ret_end, problem);
+	*ret_end = end == CLAIM_DONE ? ATTEMPT_DONE : ATTEMPT_AGAIN;
+	if (end == CLAIM_DONE)
+		answer(attempt, &workspace);
+	return true;
+}
+
+static bool try_create(struct attempt *attempt, enum attempt_end *ret_end, struct problem *problem)
+{
+	const struct request *request = attempt->request;
 	struct engine *engine = request->service->engine;
 	const struct evaluation_question question = {.request_id = request->id,
 		.initiator_id = request->caller.user_id,
 		.surface = SURFACE_API,
-		.moment = MOMENT_CREATE,
+		.moment = attempt->claim == CLAIM_NEVER ? MOMENT_CREATE : MOMENT_CLAIM,
 		.timeout_ms = engine->gate_timeout_ms};
-	struct evaluation *evaluation = arena_alloc(request->arena, sizeof(*evaluation));
-	enum insert_end end = INSERT_DONE;
 
-	*ret_again = false;
-	if (!evaluation_read(engine, &question, &input->question, request->arena, evaluation, problem) ||
-		!evaluation_judge(engine, &question, request->arena, evaluation, problem))
+	*ret_end = ATTEMPT_DONE;
+	attempt->evaluation = arena_alloc(request->arena, sizeof(*attempt->evaluation));
+	if (!evaluation_read(
+		    engine, &question, &attempt->input->question, request->arena, attempt->evaluation, problem) ||
+		!evaluation_judge(engine, &question, request->arena, attempt->evaluation, problem))
 		return false;
-	if (evaluation->answer.decision.outcome != OUTCOME_ALLOWED)
-		return refuse(request, evaluation, reply);
-	if (input->claim == CLAIM_REQUIRE) {
-		decision_enqueue(request->service->store, &evaluation->decision);
-		(void)problem_set(problem, PROBLEM_NO_PREBUILD, "This template has no prebuilt workspace to claim.");
-		return problem_detail(problem, "Use `claim_prebuild` `prefer` to have one built where none is left.");
-	}
-	if (!insert(request, input, evaluation, reply, &end, problem))
-		return false;
-	*ret_again = end != INSERT_DONE;
-	return true;
+	if (attempt->evaluation->answer.decision.outcome != OUTCOME_ALLOWED)
+		return refuse(request, attempt->evaluation, attempt->reply);
+	if (attempt->claim == CLAIM_NEVER)
+		return insert(attempt, ret_end, problem);
+	return claim(attempt, ret_end, problem);
 }
 
 static bool create(
 	const struct request *request, const struct create_input *input, struct reply *reply, struct problem *problem)
 {
-	for (int run = 0; run < GATE_RUNS_MAX; run++) {
-		bool again = false;
+	struct attempt attempt = {.request = request, .input = input, .reply = reply, .claim = input->claim};
 
-		if (!try_create(request, input, reply, &again, problem))
+	for (int run = 0; run < GATE_RUNS_MAX;) {
+		enum attempt_end end = ATTEMPT_DONE;
+
+		if (!try_create(&attempt, &end, problem))
 			return false;
-		if (!again)
+		if (end == ATTEMPT_DONE)
 			return true;
+		if (end == ATTEMPT_WITHOUT_CLAIM)
+			attempt.claim = CLAIM_NEVER;
+		else
+			run++;
 	}
 	(void)problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The owner's links changed while they were judged.");
 	problem->retry_after_s = 1;
@@ -277,13 +331,16 @@ bool api_workspace_list(const struct request *request, struct reply *reply, stru
 	if (!workspace_list(request->service->store, request->arena, owner.id, page, &found, problem))
 		return false;
 
-	struct json *root = json_new_object();
-	struct json *list = json_add_array(root, "workspaces");
+	struct text body = text_in(request->arena);
 
+	json_text_open(&body, NULL, '{');
+	json_text_open(&body, "workspaces", '[');
 	for (size_t i = 0; i < found.count; i++)
-		json_push(list, show_workspace(&found.list[i], request->arena));
-	json_add_string(root, "next_after_id", found.has_more ? found.list[found.count - 1].id : NULL);
-	reply_json(reply, 200, root);
+		workspace_json_add(&body, NULL, &found.list[i], request->arena);
+	json_text_close(&body, ']');
+	json_text_string(&body, "next_after_id", found.has_more ? found.list[found.count - 1].id : NULL);
+	json_text_close(&body, '}');
+	reply_json_text(reply, 200, body.bytes);
 	return true;
 }
 
@@ -300,6 +357,10 @@ bool api_workspace_get(const struct request *request, struct reply *reply, struc
 	if (!found ||
 		!access_allows(caller->roles, ACTION_WORKSPACE_READ, strcmp(workspace.owner_id, caller->user_id) == 0))
 		return problem_set(problem, PROBLEM_NOT_FOUND, "There is no such workspace, or you may not see it.");
-	reply_json(reply, 200, show_workspace(&workspace, request->arena));
+
+	struct text body = text_in(request->arena);
+
+	workspace_json_add(&body, NULL, &workspace, request->arena);
+	reply_json_text(reply, 200, body.bytes);
 	return true;
 }

@@ -102,6 +102,7 @@ struct config {
 	int64_t refresh_lease_ms;
 	int64_t refresh_cooldown_ms;
 	int64_t refresh_flights;
+	int64_t build_lease_ms;
 	int64_t decision_retention_ms; /* 0: for ever */
 	int64_t decision_refusals_max;
 	int64_t decision_rate_max;

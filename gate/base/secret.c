@@ -162,6 +162,14 @@ void uuid_new(char ret_text[UUID_TEXT_SIZE])
 	uuid_print(milliseconds << 16 | 0x7000 | (moment & 0xfff), low, ret_text);
 }
 
+const char *uuid_in(struct arena *arena)
+{
+	char *text = arena_alloc(arena, UUID_TEXT_SIZE);
+
+	uuid_new(text);
+	return text;
+}
+
 /* --- hashes ----------------------------------------------------------------------------------------------------- */
 
 void sha256(const void *bytes, size_t size, uint8_t ret_hash[SHA256_BYTES])

@@ -35,6 +35,7 @@ void random_bytes(void *ret_bytes, size_t count);
 /* A version 7 UUID (RFC 9562: time-ordered, so that index pages stay warm) as text. */
 #define UUID_TEXT_SIZE 37
 void uuid_new(char ret_text[UUID_TEXT_SIZE]);
+const char *uuid_in(struct arena *arena); /* the same, in the arena */
 
 #define SHA256_BYTES 32
 #define SHA256_HEX_SIZE 65

@@ -69,6 +69,9 @@ const struct setting settings[] = {
 		"How long one process may spend a link's refresh token"},
 	{"refresh_cooldown", SETTING_DURATION, AT(refresh_cooldown_ms), "30s", 0, 3600 * SECOND, NULL,
 		"Before a refresh is tried again after the provider refused this client or gave no readable answer"},
+	/* A provisioner that builds for longer renews; one that dies is waited for so long. */
+	{"build_lease", SETTING_DURATION, AT(build_lease_ms), "1h", SECOND, 24 * 3600 * SECOND, NULL,
+		"How long a provisioner holds a build without a sign of life"},
 	/* As many as one provider is asked at once (PROVIDER_IN_FLIGHT_MAX); each has a thread while it lasts. */
 	{"refresh_flights", SETTING_INTEGER, AT(refresh_flights), "64", 1, 1024, NULL,
 		"Refreshes that one process has in flight at once at each provider"},

@@ -89,10 +89,9 @@ static void add_violations(struct json *root, const struct problem *problem)
 	}
 }
 
-void reply_problem(struct reply *reply, const struct problem *problem, const char *request_id)
+static struct json *show_problem(const struct problem *problem, const char *request_id)
 {
 	struct json *root = json_new_object();
-	int status = problem_status(problem->kind);
 
 	json_add_string(root, "message", problem->message[0] != '\0' ? problem->message : "The request failed.");
 	if (problem->detail[0] != '\0')
@@ -101,7 +100,21 @@ void reply_problem(struct reply *reply, const struct problem *problem, const cha
 	if (request_id != NULL)
 		json_add_string(root, "request_id", request_id);
 	add_violations(root, problem);
-	reply_json(reply, status, root);
+	return root;
+}
+
+const char *reply_problem_body(const struct problem *problem, const char *request_id, struct arena *arena)
+{
+	SCOPED(json_release) struct json *root = show_problem(problem, request_id);
+
+	return json_print(root, arena);
+}
+
+void reply_problem(struct reply *reply, const struct problem *problem, const char *request_id)
+{
+	int status = problem_status(problem->kind);
+
+	reply_json(reply, status, show_problem(problem, request_id));
 	/* RFC 9110 section 11.6.1: a 401 says how to authenticate. */
 	if (status == 401)
 		reply_add_header(reply, "WWW-Authenticate", "Bearer");

@@ -38,6 +38,9 @@ void reply_redirect(struct reply *reply, const char *location);
 /* name is a literal; value is copied. Values with control characters are refused (the header is left out). */
 void reply_add_header(struct reply *reply, const char *name, const char *value);
 
+/* The body that reply_problem writes, where it is kept instead of answered. */
+const char *reply_problem_body(const struct problem *problem, const char *request_id, struct arena *arena);
+
 /* The error body of contract section 3: message, detail, code, request_id, validations; WWW-Authenticate on 401 and
  * Retry-After where the problem says when. */
 void reply_problem(struct reply *reply, const struct problem *problem, const char *request_id);

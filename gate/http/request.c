@@ -7,6 +7,7 @@
 
 #include "../base/text.h"
 #include "../store/store.h"
+#include "server_slow.h"
 
 const char *request_parameter(const struct request *request, const char *name)
 {
@@ -48,6 +49,12 @@ const char *request_cookie(const struct request *request, const char *name)
 const char *request_header(const struct request *request, enum request_header header)
 {
 	return header < REQUEST_HEADER_COUNT ? request->headers[header] : NULL;
+}
+
+bool request_is_abandoned(const struct request *request)
+{
+	(void)request;
+	return slow_client_is_gone();
 }
 
 static bool parse_limit(const char *text, int64_t *ret_limit)

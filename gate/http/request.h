@@ -64,6 +64,10 @@ const char *request_cookie(const struct request *request, const char *name);
 /* The header's value as sent, "" where it is given but empty; NULL where it is absent. */
 const char *request_header(const struct request *request, enum request_header header);
 
+/* Whether the caller has gone away meanwhile: for handlers that wait long, and whose answer must not be lost. Asked on
+ * the thread that runs the handler. */
+bool request_is_abandoned(const struct request *request);
+
 /* limit and after_id of a list; adds violations for values out of range. */
 struct page;
 MUST_CHECK bool request_page(const struct request *request, struct page *ret_page, struct problem *problem);

@@ -2,6 +2,8 @@
 /* The table of routes: see route.h. The first fitting row answers; rows stand in the order of schema/openapi.yaml. */
 #include "route.h"
 
+#include "../api/acquire.h"
+#include "../api/build.h"
 #include "../api/connect.h"
 #include "../api/decision.h"
 #include "../api/exemption.h"
@@ -9,7 +11,9 @@
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
+#include "../api/prebuild.h"
 #include "../api/preflight.h"
+#include "../api/provisioner.h"
 #include "../api/template.h"
 #include "../api/token.h"
 #include "../api/user.h"
@@ -25,6 +29,7 @@
 #define USERS "/api/v2/users"
 #define TEMPLATES "/api/v2/templates"
 #define VERSIONS "/api/v2/templateversions"
+#define BUILDS "/api/v2/builds"
 #define LINKS "/api/v2/external-auth"
 #define GATE "/gate/v1"
 #define EXEMPTIONS "/gate/v1/exemptions"
@@ -56,6 +61,14 @@ const struct route ROUTES_API[] = {
 	{"GET", USERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_list},
 	{"POST", MEMBERS "/{user}/workspaces", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_workspace_create},
 	{"GET", "/api/v2/workspaces/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_workspace_get},
+
+	{"POST", "/api/v2/workspaces/{id}/builds", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_build_create},
+	{"GET", BUILDS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_build_get},
+	{"POST", TEMPLATES "/{template}/prebuilds", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_prebuild_create},
+	{"POST", "/api/v2/provisioner/acquire", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_provisioner_acquire},
+	{"POST", BUILDS "/{id}/renew", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_build_renew},
+	{"POST", BUILDS "/{id}/release", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_build_release},
+	{"POST", BUILDS "/{id}/complete", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_build_complete},
 
 	{"GET", LINKS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list},
 	{"GET", USERS "/{user}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list_of_user},

@@ -216,6 +216,16 @@ void slow_linger(const struct slow_worker *worker)
 	}
 }
 
+bool slow_client_is_gone(void)
+{
+	if (current == NULL || current->fd < 0)
+		return false;
+
+	struct pollfd fd = {.fd = current->fd, .events = POLLRDHUP};
+
+	return wait_ms(&fd, 1, 0) > 0;
+}
+
 bool slow_head_is_full(const struct slow_worker *worker)
 {
 	struct tcp_info info = {0};

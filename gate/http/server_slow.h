@@ -62,6 +62,10 @@ bool slow_should_yield(const struct slow_worker *worker);
  * moment, because closing at once would reset the connection and the client would lose the answer. Plain TCP only. */
 void slow_linger(const struct slow_worker *worker);
 
+/* Whether the client of this thread's request has closed its connection; false on a thread that serves none. One that
+ * has only closed its own direction counts as gone: nothing tells the two apart. */
+bool slow_client_is_gone(void);
+
 /* Whether a whole head's worth of bytes arrived for the connection's first request. */
 bool slow_head_is_full(const struct slow_worker *worker);
 

@@ -44,7 +44,7 @@ static bool check_facts(const struct evaluation_question *question, const struct
 		return false;
 	if (!facts->version_found)
 		return problem_set(problem, PROBLEM_NOT_FOUND, "There is no such template or template version.");
-	if (facts->version.archived) {
+	if (facts->version.archived && !question->admits_archived) {
 		(void)problem_set(problem, PROBLEM_VERSION_ARCHIVED, "This template version is archived.");
 		return problem_detail(problem, "Choose another version, or have a template author unarchive it.");
 	}

@@ -15,6 +15,7 @@ struct evaluation_question {
 	enum surface surface;
 	enum moment moment;
 	bool admits_unseen_owner; /* an owner nobody has seen is one without links */
+	bool admits_archived;     /* a build of a workspace that is there already goes on with its version */
 	bool without_effects;     /* a dry run */
 	bool without_asking;      /* explain: no provider is asked, either */
 	bool ask_optional;

@@ -9,6 +9,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/metrics.h"
+#include "bell.h"
 #include "call.h"
 #include "decision_queue.h"
 #include "fault.h"
@@ -21,6 +22,7 @@
 struct store {
 	struct pool *pool;
 	struct decision_queue *decisions;
+	struct bell *bell;
 	const struct vault *vault;
 };
 
@@ -30,9 +32,12 @@ bool store_open(const struct store_options *options, struct store **ret_store, s
 	if (store == NULL)
 		return problem_set(problem, PROBLEM_INTERNAL, "There is no memory for the connection pool.");
 	store->vault = options->vault;
+	store->bell = bell_new();
 	store->pool = pool_new(options->connection_url, options->prepare, options->connections);
 	store->decisions =
-		store->pool == NULL ? NULL : decision_queue_new(store, options->retention, options->decision_rate_max);
+		store->pool == NULL || store->bell == NULL
+			? NULL
+			: decision_queue_new(store, options->retention, options->decision_rate_max);
 	if (store->decisions == NULL) {
 		store_close(store);
 		return problem_set(problem, PROBLEM_INTERNAL, "The connection pool's threads cannot be started.");
@@ -47,12 +52,18 @@ void store_close(struct store *store)
 		return;
 	decision_queue_free(store->decisions);
 	pool_free(store->pool);
+	bell_free(store->bell);
 	free(store);
 }
 
 const struct vault *store_vault(const struct store *store)
 {
 	return store->vault;
+}
+
+struct bell *store_bell(struct store *store)
+{
+	return store->bell;
 }
 
 struct decision_queue *store_decisions(struct store *store)

@@ -2,6 +2,7 @@
 /* The one write behind the gate, and workspaces to read. */
 #include "workspaces.h"
 
+#include "bell.h"
 #include "decision_bind.h"
 #include "idempotency_row.h"
 
@@ -96,11 +97,12 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 		return problem_set(problem, PROBLEM_INTERNAL, "The workspace breaks the rule %s.", rows.violated);
 	int64_t created_at_ms = 0;
 	*ret_end = end_of(&rows, &created_at_ms);
-	if (*ret_end == INSERT_DONE) {
-		*ret_workspace = workspace_of_insert(insert);
-		ret_workspace->created_at_ms = created_at_ms;
-		ret_workspace->latest_build.created_at_ms = created_at_ms;
-	}
+	if (*ret_end != INSERT_DONE)
+		return true;
+	*ret_workspace = workspace_of_insert(insert);
+	ret_workspace->created_at_ms = created_at_ms;
+	ret_workspace->latest_build.created_at_ms = created_at_ms;
+	bell_ring(store_bell(store));
 	return true;
 }
 
@@ -122,6 +124,8 @@ static void read_workspace(struct row *row, struct arena *arena, struct workspac
 	ret_workspace->latest_build.reason = row_text(row, arena);
 	ret_workspace->latest_build.status = row_text(row, arena);
 	ret_workspace->latest_build.created_at_ms = row_time_ms(row);
+	ret_workspace->deleting = row_bool(row);
+	ret_workspace->claimed = row_bool(row);
 }
 
 bool workspace_find(struct store *store, struct arena *arena, const char *id, bool *ret_found,

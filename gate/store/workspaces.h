@@ -57,6 +57,8 @@ struct workspace {
 	const char *warnings;    /* JSON array text as answered at create */
 	int64_t created_at_ms;
 	struct build latest_build;
+	bool deleting; /* a deletion is queued or under way */
+	bool claimed;  /* built ahead, and taken over */
 };
 
 /* A link the gate relied on. */

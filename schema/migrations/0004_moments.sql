@@ -28,8 +28,12 @@ ALTER TABLE builds
 CREATE INDEX builds_open ON builds (id) WHERE status IN ('pending', 'running');
 
 -- A workspace stays as a row when its deletion is done, because its builds and decisions are asked for later; its name is
--- free again. claimed_at: it was built ahead, and taken over then.
+-- free again. claimed_at: it was built ahead, and taken over then. build_number is that of its newest build and
+-- deleting_number that of its newest open deletion: whoever adds a build changes this row, so of two at once the second
+-- sees what the first did, which a look at the builds within one statement would not.
 ALTER TABLE workspaces
+  ADD COLUMN build_number int NOT NULL DEFAULT 1,
+  ADD COLUMN deleting_number int,
   ADD COLUMN claimed_at timestamptz,
   ADD COLUMN deleted_at timestamptz,
   DROP CONSTRAINT workspaces_owner_id_name_key;

@@ -3,7 +3,7 @@
 WITH ahead AS MATERIALIZED (
   SELECT id, octet_length(parameters::text) AS bytes
   FROM workspaces
-  WHERE owner_id = $1 AND id > $2
+  WHERE owner_id = $1 AND deleted_at IS NULL AND id > $2
   ORDER BY id
   LIMIT $3::bigint + 1
 ), page AS (
@@ -12,7 +12,8 @@ WITH ahead AS MATERIALIZED (
   FROM ahead
 )
 SELECT w.id, w.name, w.owner_id, u.username, v.template_id, w.template_version_id, w.decision_id, w.parameters,
-  w.warnings, w.created_at, b.id, b.number, b.transition, b.reason, b.status, b.created_at, p.count > p.place
+  w.warnings, w.created_at, b.id, b.number, b.transition, b.reason, b.status, b.created_at, w.deleting_number IS NOT NULL, w.claimed_at IS NOT NULL,
+  p.count > p.place
 FROM page p
 JOIN workspaces w ON w.id = p.id
 JOIN users u ON u.id = w.owner_id

@@ -15,6 +15,7 @@ const NEVER_SEEN = {
   },
   fields: [
     [/^POST \/api\/v2\/organizations\/.* 201 .*\.warnings\[\]\./, "the same handler as the shorter path, where warnings are seen"],
+    [/^POST \/api\/v2\/templates\/.*\/prebuilds 201 .*\.warnings\[\]\./, "prebuilds are never gated"],
   ],
 };
 

@@ -16,6 +16,7 @@
 #include "../../../gate/base/clock.h"
 #include "../../../gate/store/migrate.h"
 #include "fixture.h"
+#include "jobs.h"
 
 #define PROGRAM "/usr/sbin/pgbouncer"
 #define THREADS 8
@@ -150,6 +151,31 @@ static void many_threads_read_and_write(void **state)
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM workspaces"), "320");
 }
 
+/* Everything a build goes through, on whichever server connection is free. */
+static void builds_are_queued_and_carried_out(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = {0};
+	struct user user = fixture_user(f, "b-builds");
+	struct template_version version = fixture_version(f, "tb-builds", "github", NULL);
+	struct relied_link relied = {"github", fixture_link(f, user.id, "github", "t")};
+	struct build_record record;
+	enum complete_end end = COMPLETE_NOT_FOUND;
+	int carried_out = 0;
+	fixture_sql(f, "DELETE FROM workspaces");
+	struct workspace workspace = job_workspace(f, &user, version.id, "dev");
+	assert_int_equal(job_start(f->store, f->arena, &workspace, &relied, &record), BUILD_DONE);
+	assert_int_equal(job_stop(f, &workspace, "delete"), BUILD_DONE);
+	while (job_take(f->store, f->arena, NOBODY, JOB_LEASE_MS, &record)) {
+		struct build_hold hold = {record.build.id, NOBODY, record.attempt};
+		assert_done(build_complete(f->store, &hold, "succeeded", NULL, &end, &problem), problem);
+		assert_int_equal(end, COMPLETE_DONE);
+		carried_out++;
+	}
+	assert_int_equal(carried_out, 3);
+	assert_int_equal(job_stop(f, &workspace, "stop"), BUILD_MOVED);
+}
+
 static void nothing_stays_in_a_server_connection(void **state)
 {
 	struct fixture *f = *state;
@@ -198,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schema_is_made_through_it),
 		cmocka_unit_test(many_threads_read_and_write),
+		cmocka_unit_test(builds_are_queued_and_carried_out),
 		cmocka_unit_test(nothing_stays_in_a_server_connection),
 		cmocka_unit_test(slow_statement_is_cancelled),
 	};
