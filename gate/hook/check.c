@@ -115,6 +115,12 @@ static enum moment moment_of(const struct request *request, const struct check_q
 	return moment;
 }
 
+/* A workspace that is there goes on with its version, archived or not, as its builds do. */
+static bool starts_what_is_there(enum check_transition transition)
+{
+	return transition == CHECK_START || transition == CHECK_AUTOSTART;
+}
+
 static int64_t budget_ms(const struct engine *engine, const struct check_question *question)
 {
 	bool shorter = question->timeout_ms > 0 && question->timeout_ms < engine->gate_timeout_ms;
@@ -234,6 +240,7 @@ bool check_ask(const struct request *request, const struct check_question *quest
 		.moment = moment_of(request, question),
 		.admits_unseen_owner = owner != request->caller.user_id &&
 				       access_allows(request->caller.roles, ACTION_OWNER_UNSEEN, false),
+		.admits_archived = starts_what_is_there(question->transition),
 		.without_effects = question->dry_run,
 		.without_asking = question->without_asking,
 		.ask_optional = question->without_asking,

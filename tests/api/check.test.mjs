@@ -228,7 +228,7 @@ test("a suspended owner is 403, an unknown version 404, an archived one 400: as 
   await world.link(owner, "one");
   const archived = await world.createTemplate(["one"]);
   await world.expect(200, "POST", `/api/v2/templateversions/${version(archived)}/archive`);
-  for (const rest of [{}, { dry_run: true }, { transition: "start" }])
+  for (const rest of [{}, { dry_run: true }, { transition: "claim" }])
     for (const query of ["", "?enforce=true"]) {
       assertError(await assertAsksNobody(() => ask(about(owner, needsOne, { ...rest, template_version_id: UNKNOWN_ID }), { query })), 404, "not_found");
       assertError(await assertAsksNobody(() => ask(about(owner, archived, rest), { query })), 400, "version_archived");
@@ -239,6 +239,14 @@ test("a suspended owner is 403, an unknown version 404, an archived one 400: as 
       for (const query of ["", "?enforce=true"])
         assertError(await assertAsksNobody(() => ask(about(owner, template), { token, query })), 403, "owner_suspended");
   assertError(await assertAsksNobody(() => ask({ owner: owner.id, external_auth: ["one"] })), 403, "owner_suspended");
+});
+
+test("what is there starts with its version, archived or not, as its builds do", async () => {
+  const owner = await world.createUser();
+  await world.link(owner, "one");
+  const archived = await world.createTemplate(["one"]);
+  await world.expect(200, "POST", `/api/v2/templateversions/${version(archived)}/archive`);
+  for (const transition of ["start", "autostart"]) assert.equal((await check(about(owner, archived, { transition }))).allowed, true);
 });
 
 test("a required provider that is not configured is 404 and named, in a version and in a list", async () => {

@@ -34,6 +34,7 @@ const world = await World.open({
 const { demo } = world;
 for (const [id, faults] of Object.entries(FAULTS)) await demo.set(id, { faults });
 const { token } = await world.createUser({ roles: ["control-plane"] });
+const provisioner = await world.createUser({ roles: ["provisioner"] });
 const post = (path, body, headers) => world.api("POST", path, { token, body, headers });
 
 // ---------------------------------------------------------------------------------------------------------- scenarios
@@ -52,7 +53,7 @@ const archive = (template) => world.expect(200, "POST", `/api/v2/templateversion
 // needs: the version's list. given: what happens to the owner first. found: provider → reason, of all that are asked for.
 // missing: the blocking ones that the answer names. warnings: [provider, reason]. strict: the outcome were all enforced.
 // settled: nobody has to be asked, so that explain agrees. dry: what a dry run finds where that differs: it presumes that a
-// refresh works. Default: all good, at a create and at a start.
+// refresh works. Default: all good, at a create, at a start, and when a provisioner asks for work.
 const SCENARIOS = [
   { name: "nothing needed", needs: [], found: {}, settled: true },
   { name: "valid", needs: ["good"], given: [link("good")], found: { good: "valid" } },
@@ -96,8 +97,9 @@ const SCENARIOS = [
   { name: "a deprecated template", needs: ["blind"], given: [link("blind")], deprecated: true, found: { blind: "not_validated" }, warnings: [[null, "template_deprecated"]], settled: true, moments: ["create"] },
   { name: "owner_suspended", needs: ["good"], given: [link("good"), suspend], problem: [403, "owner_suspended"] },
   { name: "version_archived", moments: ["create", "claim"], needs: ["good"], once: archive, problem: [400, "version_archived"] },
+  { name: "an archived version of what is there", moments: ["start", "autostart"], needs: ["good"], once: archive, given: [link("good")], found: { good: "valid" } },
   { name: "an unknown version", moments: ["create"], needs: [], version: UNKNOWN_ID, problem: [404, "not_found"] },
-  { name: "a provider that is not configured", needs: ["good", "not-there"], given: [link("good")], problem: [404, "provider_not_configured"] },
+  { name: "a provider that is not configured", moments: ["create", "start"], needs: ["good", "not-there"], given: [link("good")], problem: [404, "provider_not_configured"] },
   { name: "an owner nobody has seen", needs: ["good", "two"], unseen: true, found: { good: "not_linked", two: "not_linked" }, outcome: "refused", missing: ["good", "two"], settled: true },
   { name: "an unseen owner who needs nothing", needs: [], unseen: true, found: {}, settled: true },
 ];
@@ -179,10 +181,60 @@ const check = (query) => async (asked) => read(await post(`/gate/v1/check${query
 const create = async ({ owner, version }) =>
   readMade(await post(`/api/v2/users/${owner.username}/workspaces`, { name: "dev", template_version_id: version }));
 
+// With a prebuild to take over, where the version may have one.
+async function claim({ owner, version, template }) {
+  await post(`/api/v2/templates/${template.id}/prebuilds`, { count: 1 });
+  const body = { name: "dev", template_version_id: version, claim_prebuild: "prefer" };
+  const answer = await post(`/api/v2/users/${owner.username}/workspaces`, body);
+  if (answer.status === 201) assert.equal(answer.body.claimed_prebuild, true);
+  return readMade(answer);
+}
+
+// A workspace from before whatever is wrong now, with its first build done or waiting.
+async function settle({ owner, version }, status, buildId = randomUUID()) {
+  const id = randomUUID();
+  await world.sql("INSERT INTO workspaces (id, owner_id, name, template_version_id) VALUES ($1, $2, 'old', $3)", [id, owner.id, version]);
+  await world.sql(`INSERT INTO builds (id, workspace_id, number, transition, reason, status, moment, completed_at)
+    VALUES ($1, $2, 1, 'start', 'initiator', $3, 'create', CASE WHEN $3 <> 'pending' THEN now() END)`, [buildId, id, status]);
+  return id;
+}
+
+async function startBuild(asked) {
+  const id = await settle(asked, "succeeded");
+  const reason = asked.moment === "autostart" ? "autostart" : "initiator";
+  return readMade(await post(`/api/v2/workspaces/${id}/builds`, { transition: "start", reason }));
+}
+
+// One at a time, and ahead of every build that other surfaces have made.
+let turn = Promise.resolve();
+let acquired = 0;
+function acquire(asked) {
+  const answer = turn.then(() => acquireNext(asked));
+  turn = answer.catch(() => {});
+  return answer;
+}
+
+async function acquireNext(asked) {
+  const id = `00000000-0000-7000-8000-${String(++acquired).padStart(12, "0")}`;
+  await settle(asked, "pending", id);
+  const answer = await world.api("POST", "/api/v2/provisioner/acquire", { token: provisioner.token, body: {} });
+  const { status, error } = await world.expect(200, "GET", `/api/v2/builds/${id}`);
+  if (status === "failed" && !OUTCOME_OF_CODE[error.code]) return { problem: [undefined, error.code] };
+  if (status === "failed")
+    return { outcome: OUTCOME_OF_CODE[error.code], missing: ids(error.validations), states: statesOf(error.external_auth), decisionId: error.decision_id };
+  assert.equal(answer.body.build.id, id, answer.text);
+  const decision = await eventually("the decision is logged", async () =>
+    (await world.sql("SELECT id FROM decisions WHERE owner_id = $1 AND surface = 'provisioner'", [asked.owner.id]))[0]);
+  return { outcome: "allowed", decisionId: decision.id };
+}
+
 // moments: those it can ask about. surface: as the decision log names it. knowsUnseen: it is asked by control planes
 // about owners that this service has yet to see. dry: it can be asked for a dry run.
 const SURFACES = {
   create: { ask: create, moments: ["create"], surface: "api" },
+  "create that claims": { ask: claim, moments: ["claim"], surface: "api" },
+  "a build's start": { ask: startBuild, moments: ["start", "autostart"], surface: "api" },
+  "a provisioner's acquire": { ask: acquire, moments: ["acquire"], surface: "provisioner" },
   check: { ask: check(""), moments: hooked, surface: "check", knowsUnseen: true, dry: true },
   "check?enforce=true": { ask: check("?enforce=true"), moments: hooked, surface: "check", knowsUnseen: true, dry: true },
   explain: { ask: async (asked) => read(await post("/gate/v1/explain", question(asked))), moments: hooked, presumes: true, knowsUnseen: true },
@@ -240,8 +292,9 @@ async function askOne(name, scenario, template, moment, dry_run) {
   const owner = scenario.unseen ? { username: world.name("unseen") } : await world.createUser({ withToken: false });
   for (const step of scenario.given ?? []) await step({ owner, template });
   const expected = expectationOf(scenario, dry_run);
-  const asked = { surface, owner, moment, dry_run, version: scenario.version ?? template.active_version_id };
+  const asked = { surface, owner, moment, dry_run, template, version: scenario.version ?? template.active_version_id };
   try {
+    surface.asked = (surface.asked ?? 0) + 1;
     const told = await surface.ask(asked);
     assertTold(told, scenario, expected);
     if (!scenario.problem) await assertLogged(told, expected, asked);
@@ -253,7 +306,7 @@ async function askOne(name, scenario, template, moment, dry_run) {
 
 for (const scenario of SCENARIOS)
   test(`${scenario.name} is the same everywhere`, async () => {
-    const { needs, enforcement, deprecated, moments = ["create", "start"] } = scenario;
+    const { needs, enforcement, deprecated, moments = ["create", "start", "acquire"] } = scenario;
     const template = await world.createTemplate(needs, { enforcement, deprecated });
     await scenario.once?.(template);
     const asked = moments.flatMap((moment) =>
@@ -269,6 +322,10 @@ test("every reason of the contract has its scenario", () => {
     "token_revoked", "refresh_in_progress", "provider_unavailable", "provider_misconfigured", "decryption_failed"];
   const seen = new Set(SCENARIOS.flatMap(({ found = {} }) => Object.values(found)));
   assert.deepEqual(reasons.filter((reason) => !seen.has(reason)), []);
+});
+
+test("every surface was asked", () => {
+  for (const [name, { asked = 0 }] of Object.entries(SURFACES)) assert.ok(asked >= 2, `${name} was asked ${asked} times`);
 });
 
 test("no dry run is in the decision log", async () => {
