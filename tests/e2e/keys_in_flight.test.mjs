@@ -21,6 +21,18 @@ const { demo, service: oldFirst } = world;
 const newFirst = await world.replica({ settings: { [VARIABLE]: `${B},${A}` } });
 const SERVICES = { "the old key": oldFirst, "the new key": newFirst };
 
+// A rotation stands still where its application_name says, as long as the test holds the lock: before the statement that
+// writes has locked anything, its snapshot already taken, or with its rows locked and written.
+await world.sql(`CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_setting('application_name') = TG_ARGV[0] THEN PERFORM pg_advisory_xact_lock(7); END IF;
+  RETURN NULL; END $$`);
+await world.sql("CREATE TRIGGER stand_before BEFORE UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_read')");
+await world.sql("CREATE TRIGGER stand_after AFTER UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_written')");
+const barrier = new pg.Client({ host: world.cluster.socketDirectory, user: "postgres", database: world.database });
+await barrier.connect();
+barrier.on("error", () => {}); // the cluster goes with the file
+after(() => barrier.end().catch(() => {}));
+
 const runRotate = (keys, name = "rotating") => runGatehouse(["keys", "rotate", "--json"], {
   GATEHOUSE_PG_CONNECTION_URL: `${world.cluster.url(world.database)}&application_name=${name}`, [`GATEHOUSE_${VARIABLE}`]: keys.join(","),
 });
@@ -102,18 +114,6 @@ test("an exchange of a service that lacks the new key is saved, and the next rot
 });
 
 // ------------------------------------------------------------------------------------ the rotation stands in the database
-
-// A rotation stands still where its application_name says, as long as the test holds the lock: before the statement that
-// writes has locked anything, its snapshot already taken, or with its rows locked and written.
-await world.sql(`CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF current_setting('application_name') = TG_ARGV[0] THEN PERFORM pg_advisory_xact_lock(7); END IF;
-  RETURN NULL; END $$`);
-await world.sql("CREATE TRIGGER stand_before BEFORE UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_read')");
-await world.sql("CREATE TRIGGER stand_after AFTER UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_written')");
-const barrier = new pg.Client({ host: world.cluster.socketDirectory, user: "postgres", database: world.database });
-await barrier.connect();
-barrier.on("error", () => {}); // the cluster goes with the file
-after(() => barrier.end().catch(() => {}));
 
 const waitingFor = (what, condition, name) => eventually(what, async () =>
   (await world.sql(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND ${condition}`, name)).length > 0, 10000, 5);
