@@ -21,17 +21,31 @@ const { demo, service: oldFirst } = world;
 const newFirst = await world.replica({ settings: { [VARIABLE]: `${B},${A}` } });
 const SERVICES = { "the old key": oldFirst, "the new key": newFirst };
 
+// A rotation stands still where its application_name says, as long as the test holds the lock: before the statement that
+// writes has locked anything, its snapshot already taken, or with its rows locked and written.
+await world.sql(`CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF current_setting('application_name') = TG_ARGV[0] THEN PERFORM pg_advisory_xact_lock(7); END IF;
+  RETURN NULL; END $$`);
+await world.sql("CREATE TRIGGER stand_before BEFORE UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_read')");
+await world.sql("CREATE TRIGGER stand_after AFTER UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_written')");
+const barrier = new pg.Client({ host: world.cluster.socketDirectory, user: "postgres", database: world.database });
+await barrier.connect();
+barrier.on("error", () => {}); // the cluster goes with the file
+after(() => barrier.end().catch(() => {}));
+
 const runRotate = (keys, name = "rotating") => runGatehouse(["keys", "rotate", "--json"], {
   GATEHOUSE_PG_CONNECTION_URL: `${world.cluster.url(world.database)}&application_name=${name}`, [`GATEHOUSE_${VARIABLE}`]: keys.join(","),
 });
-async function succeeded(running) {
+// `leftMax`: rows that a service with another first key may write behind the last pass, which exit code 5 tells.
+async function ended(running, leftMax = 0) {
   const { code, stdout, stderr } = await running;
-  assert.equal(code, 0, `${stdout}${stderr}`);
   const outcome = JSON.parse(stdout);
-  assert.deepEqual([outcome.left, outcome.unreadable], [0, 0]);
+  assert.equal(code, outcome.left > 0 ? 5 : 0, `${stdout}${stderr}`);
+  assert.ok(outcome.left <= leftMax, stdout);
+  assert.equal(outcome.unreadable, 0, stderr);
   return outcome;
 }
-const rotate = (keys) => succeeded(runRotate(keys));
+const rotate = (keys) => ended(runRotate(keys));
 
 // The row is sealed with one of `keys` and was written as often as that; every replica can read it.
 async function assertStored(link, keys, generation) {
@@ -101,25 +115,13 @@ test("an exchange of a service that lacks the new key is saved, and the next rot
 
 // ------------------------------------------------------------------------------------ the rotation stands in the database
 
-// A rotation stands still where its application_name says, as long as the test holds the lock: before the statement that
-// writes has locked anything, its snapshot already taken, or with its rows locked and written.
-await world.sql(`CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF current_setting('application_name') = TG_ARGV[0] THEN PERFORM pg_advisory_xact_lock(7); END IF;
-  RETURN NULL; END $$`);
-await world.sql("CREATE TRIGGER stand_before BEFORE UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_read')");
-await world.sql("CREATE TRIGGER stand_after AFTER UPDATE ON links FOR EACH STATEMENT EXECUTE FUNCTION stand_still('has_written')");
-const barrier = new pg.Client({ host: world.cluster.socketDirectory, user: "postgres", database: world.database });
-await barrier.connect();
-barrier.on("error", () => {}); // the cluster goes with the file
-after(() => barrier.end().catch(() => {}));
-
 const waitingFor = (what, condition, name) => eventually(what, async () =>
   (await world.sql(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND ${condition}`, name)).length > 0, 10000, 5);
 
-// Runs `act` while a rotation to the new key stands at `point`. Where the row is locked, `act` must be seen to wait for it.
-async function whileStanding(point, act) {
+// Has `service` act while a rotation to the new key stands at `point`. Where the row is locked, it must be seen to wait.
+async function whileStanding(point, service, act) {
   await barrier.query("SELECT pg_advisory_lock(7)");
-  const rotating = succeeded(runRotate([B, A], point));
+  const rotating = ended(runRotate([B, A], point), point === "has_written" && service === oldFirst ? 1 : 0);
   rotating.catch(() => {});
   try {
     await waitingFor("the rotation stands there", "wait_event = 'advisory' AND application_name = $1", [point]);
@@ -152,7 +154,7 @@ for (const [by, service] of Object.entries(SERVICES)) {
   test(`an exchange is saved by a service that seals with ${by}`, (t) => eachHold(t, async (point) => {
     const link = await world.expired("moved");
     const { asking } = await world.held(link, { moment: "after", service });
-    await whileStanding(point, async () => {
+    await whileStanding(point, service, async () => {
       await world.settled("moved");
       assert.equal(await asking, "valid");
     });
@@ -166,7 +168,7 @@ for (const [by, service] of Object.entries(SERVICES)) {
     const link = await world.expired("moved");
     const minted = await demo.mint("moved", { login: link.user.username });
     const { access_token, refresh_token } = minted;
-    await whileStanding(point, async () => {
+    await whileStanding(point, service, async () => {
       const body = { access_token, refresh_token };
       const answer = await service.request("PUT", `/api/v2/users/${link.user.id}/external-auth/moved`, { token: world.service.adminToken, body });
       assert.equal(answer.status, 204, answer.text);
@@ -181,7 +183,7 @@ for (const [by, service] of Object.entries(SERVICES)) {
 
   test(`a link is removed by a service that seals with ${by}`, (t) => eachHold(t, async (point) => {
     const link = await world.expired("moved");
-    await whileStanding(point, async () => {
+    await whileStanding(point, service, async () => {
       const answer = await service.request("DELETE", "/api/v2/external-auth/moved", { token: link.user.token });
       assert.equal(answer.status, 200, answer.text);
     });
