@@ -30,12 +30,20 @@ enum check_transition check_transition_from_word(const char *word)
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-static bool read_subject(const struct request *request, const struct json *list, struct check_question *question,
-	struct problem *problem)
+static bool is_given(const struct json *object, const char *name)
+{
+	const struct json *value = json_member(object, name);
+
+	return value != NULL && !json_is_null(value);
+}
+
+/* What is given with a wrong type has been named by now. */
+static bool read_subject(const struct request *request, const struct json *object, const struct json *list,
+	struct check_question *question, struct problem *problem)
 {
 	struct requirements *named = NULL;
 
-	if ((question->version_id == NULL) == (list == NULL)) {
+	if (is_given(object, "template_version_id") == is_given(object, "external_auth")) {
 		(void)problem_add_violation(problem, "template_version_id",
 			"exactly one of template_version_id and external_auth is needed");
 		return problem_add_violation(
@@ -44,6 +52,8 @@ static bool read_subject(const struct request *request, const struct json *list,
 	if (question->version_id != NULL)
 		return name_is_uuid(question->version_id) ||
 		       problem_add_violation(problem, "template_version_id", "must be a UUID");
+	if (list == NULL)
+		return false;
 	named = arena_alloc(request->arena, sizeof(*named));
 	*named = (struct requirements){0};
 	question->named = named;
@@ -81,10 +91,12 @@ bool check_read(const struct request *request, const struct json *object, struct
 	};
 	bool good = json_read_fields(object, fields, COUNT_OF(fields), request->arena, problem);
 
+	if (!json_is(object, JSON_OBJECT))
+		return false;
 	/* An owner left empty must never mean the caller. */
 	if (question.owner != NULL && *question.owner == '\0')
 		good = problem_add_violation(problem, "owner", "must be a user name, a UUID or `me`");
-	good = read_subject(request, list, &question, problem) && good;
+	good = read_subject(request, object, list, &question, problem) && good;
 	good = read_transition(transition, &question.transition, problem) && good;
 	*ret_question = question;
 	return good;
@@ -225,6 +237,7 @@ bool check_ask(const struct request *request, const struct check_question *quest
 		.without_effects = question->dry_run,
 		.without_asking = question->without_asking,
 		.ask_optional = question->without_asking,
+		.is_queued = !leaves_no_trace(question),
 		.timeout_ms = budget_ms(engine, question)};
 
 	if (!evaluation_read(engine, &asked, &about, request->arena, ret_answer->evaluation, problem) ||
@@ -233,7 +246,8 @@ bool check_ask(const struct request *request, const struct check_question *quest
 	fill_answer(request, question, asked.moment, ret_answer);
 	if (leaves_no_trace(question))
 		return true;
-	decision_enqueue(request->service->store, &ret_answer->evaluation->decision);
+	if (ret_answer->evaluation->decision.id != NULL)
+		decision_enqueue(request->service->store, &ret_answer->evaluation->decision);
 	if (ret_answer->allowed)
 		sign_receipt(request, ret_answer);
 	return true;

@@ -140,7 +140,8 @@ bool evaluation_judge(struct engine *engine, const struct evaluation_question *q
 		return false;
 	uuid_new(decision_id);
 	evaluation->decision_id = arena_copy(arena, decision_id);
-	word_decision(question, arena, evaluation);
+	if (!question->is_queued || decision_is_taken(engine->store))
+		word_decision(question, arena, evaluation);
 	return true;
 }
 

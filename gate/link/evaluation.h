@@ -19,6 +19,7 @@ struct evaluation_question {
 	bool without_effects;     /* a dry run */
 	bool without_asking;      /* explain: no provider is asked, either */
 	bool ask_optional;
+	bool is_queued; /* the decision goes to the log's queue or nowhere: it is worded only where it would be taken */
 	int64_t timeout_ms;
 };
 
@@ -26,7 +27,7 @@ struct evaluation {
 	struct create_facts facts;
 	struct gate_answer answer;
 	const char *decision_id;
-	struct decision_row decision; /* for the log */
+	struct decision_row decision; /* for the log; id NULL: the log does not take it */
 };
 
 /* The facts, checked: PROBLEM_NOT_FOUND (owner, version), PROBLEM_OWNER_SUSPENDED, PROBLEM_VERSION_ARCHIVED,

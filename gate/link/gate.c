@@ -68,8 +68,7 @@ static void fill_settling(const struct evaluation *evaluation, struct provider *
 {
 	const struct gate_question *question = evaluation->question;
 	struct settling *settling = &evaluation->settlings[tag];
-	bool may_refresh =
-		evaluation->scope.engine->flights != NULL && (!question->without_effects || question->without_asking);
+	bool may_refresh = evaluation->scope.engine->flights != NULL;
 
 	settling->provider = provider;
 	settling->tag = tag;
@@ -252,6 +251,7 @@ bool gate_evaluate(struct engine *engine, const struct gate_question *question, 
 			.half = deadline_in_ms(question->timeout_ms / 2),
 			.begun_us = clock_monotonic_us(),
 			.without_asking = question->without_asking,
+			.without_effects = question->without_effects,
 			.has_whole_budget = question->timeout_ms >= engine->gate_timeout_ms},
 	};
 

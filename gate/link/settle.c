@@ -94,6 +94,11 @@ static void start_refresh(struct settle_scope *scope, struct settling *settling)
 		.extras = settling->link.extras,
 	};
 
+	if (scope->without_effects) {
+		settling->presumed = STEP_REFRESH;
+		settle_with(scope, settling, REASON_NOT_VALIDATED);
+		return;
+	}
 	if (!settle_may_refresh(scope, settling))
 		return;
 	settling->ticket = flight_join(scope->engine->flights, &question, settle_waiter(scope), settling->tag);

@@ -19,6 +19,7 @@ struct settle_scope {
 	struct deadline half;  /* of the budget: the wait for another token while the one there is lives */
 	int64_t begun_us;
 	bool without_asking;   /* verdicts are presumed from what is stored */
+	bool without_effects;  /* no refresh: that one works is presumed */
 	bool has_whole_budget; /* not less patience than the configuration gives */
 };
 

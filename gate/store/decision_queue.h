@@ -8,7 +8,7 @@
 struct decision_queue;
 
 /* NULL where no thread can be made. */
-struct decision_queue *decision_queue_new(struct store *store, struct retention_limits limits);
+struct decision_queue *decision_queue_new(struct store *store, struct retention_limits limits, int64_t rate_max);
 
 /* Writes what is queued, for a bounded time, and ends the thread. NULL is nothing to do. */
 void decision_queue_free(struct decision_queue *queue);

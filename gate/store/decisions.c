@@ -31,6 +31,9 @@
 #define RETRY_CLOSING_MS 3000
 #define RETRY_PAUSE_MS 200
 
+#define MICROSECONDS 1000000
+#define TELL_EVERY_MS 60000
+
 struct queued {
 	struct decision_row row;
 	const char *reasons; /* with commas between, or NULL */
@@ -52,6 +55,9 @@ struct decision_queue {
 	struct batch *filling;
 	size_t writing;             /* rows of the other batch that are not written yet */
 	struct retention retention; /* the writer's */
+	int64_t rate_max;           /* rows a second in the long run; 0: any */
+	int64_t due_us;             /* when the next row would come that keeps exactly to the rate */
+	int64_t told_us;            /* when the log last said that rows are dropped; 0: never */
 	bool closing;
 	struct deadline close_by;
 };
@@ -108,20 +114,76 @@ static void copy_row(struct batch *batch, const struct decision_row *row)
 	};
 }
 
+/* So many rows a second in the long run, and a full queue's worth at once (the generic cell rate algorithm): a storm must
+ * neither fill the disk nor take the database's time from those who create. */
+static int64_t rate_interval_us(const struct decision_queue *queue)
+{
+	return queue->rate_max == 0 ? 0 : MICROSECONDS / queue->rate_max;
+}
+
+static bool is_beyond_rate(const struct decision_queue *queue, int64_t now_us)
+{
+	return queue->due_us - now_us > (DECISION_QUEUE_MAX - 1) * rate_interval_us(queue);
+}
+
+static void spend_rate(struct decision_queue *queue, int64_t now_us)
+{
+	queue->due_us = (queue->due_us > now_us ? queue->due_us : now_us) + rate_interval_us(queue);
+}
+
+static bool has_room(const struct decision_queue *queue, const struct decision_row *row)
+{
+	return queue->filling->count + queue->writing < DECISION_QUEUE_MAX &&
+	       arena_used(queue->filling->arena) + size_of(row) <= COPIED_BYTES_MAX;
+}
+
+/* Once in a while, so that a storm does not fill the service's own log instead. */
+static bool is_time_to_tell(struct decision_queue *queue, int64_t now_us)
+{
+	if (queue->told_us != 0 && now_us - queue->told_us < TELL_EVERY_MS * 1000)
+		return false;
+	queue->told_us = now_us;
+	return true;
+}
+
+static void drop(struct decision_queue *queue, bool tell)
+{
+	count_dropped(1);
+	if (tell)
+		log_event(LOG_WARN, "decisions come faster than they are logged: some are only counted",
+			log_number("rate_max", queue->rate_max));
+}
+
+bool decision_is_taken(struct store *store)
+{
+	static const struct decision_row any;
+	struct decision_queue *queue = store_decisions(store);
+	int64_t now_us = clock_monotonic_us();
+	pthread_mutex_lock(&queue->lock);
+	bool taken = has_room(queue, &any) && !is_beyond_rate(queue, now_us);
+	bool tell = !taken && is_time_to_tell(queue, now_us);
+	pthread_mutex_unlock(&queue->lock);
+	if (!taken)
+		drop(queue, tell);
+	return taken;
+}
+
 void decision_enqueue(struct store *store, const struct decision_row *row)
 {
 	struct decision_queue *queue = store_decisions(store);
+	int64_t now_us = clock_monotonic_us();
 	pthread_mutex_lock(&queue->lock);
-	struct batch *batch = queue->filling;
-	bool fits = batch->count + queue->writing < DECISION_QUEUE_MAX &&
-		    arena_used(batch->arena) + size_of(row) <= COPIED_BYTES_MAX;
-	if (fits)
-		copy_row(batch, row);
-	if (batch->count == 1)
+	bool fits = has_room(queue, row) && !is_beyond_rate(queue, now_us);
+	bool tell = !fits && is_time_to_tell(queue, now_us);
+	if (fits) {
+		copy_row(queue->filling, row);
+		spend_rate(queue, now_us);
+	}
+	if (fits && queue->filling->count == 1)
 		pthread_cond_signal(&queue->wake);
 	pthread_mutex_unlock(&queue->lock);
 	if (!fits)
-		count_dropped(1);
+		drop(queue, tell);
 }
 
 /* --- the writer's side ------------------------------------------------------------------------------------------- */
@@ -289,12 +351,13 @@ static void free_memory(struct decision_queue *queue)
 	free(queue);
 }
 
-struct decision_queue *decision_queue_new(struct store *store, struct retention_limits limits)
+struct decision_queue *decision_queue_new(struct store *store, struct retention_limits limits, int64_t rate_max)
 {
 	struct decision_queue *queue = calloc(1, sizeof(*queue));
 	if (queue == NULL)
 		return NULL;
 	queue->store = store;
+	queue->rate_max = rate_max;
 	queue->filling = &queue->batches[0];
 	retention_start(&queue->retention, limits);
 	bool complete = true;

@@ -26,6 +26,9 @@ struct decision_row {
 	int64_t duration_ms;
 };
 
+/* Whether the queue takes a row now. A no is counted as a dropped row; after a yes the row is to be enqueued. */
+bool decision_is_taken(struct store *store);
+
 /* Copies the row into the queue; never blocks. */
 void decision_enqueue(struct store *store, const struct decision_row *row);
 

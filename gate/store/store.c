@@ -34,8 +34,9 @@ bool store_open(const struct store_options *options, struct store **ret_store, s
 	store->vault = options->vault;
 	store->bell = bell_new();
 	store->pool = pool_new(options->connection_url, options->prepare, options->connections);
-	store->decisions =
-		store->pool == NULL || store->bell == NULL ? NULL : decision_queue_new(store, options->retention);
+	store->decisions = store->pool == NULL || store->bell == NULL
+				   ? NULL
+				   : decision_queue_new(store, options->retention, options->decision_rate_max);
 	if (store->decisions == NULL) {
 		store_close(store);
 		return problem_set(problem, PROBLEM_INTERNAL, "The connection pool's threads cannot be started.");

@@ -26,6 +26,7 @@ struct store_options {
 	size_t connections;                /* size of the pool */
 	const struct vault *vault;         /* opens and seals token columns; owned by the caller, outlives the store */
 	struct retention_limits retention; /* all 0: nothing is swept */
+	int64_t decision_rate_max;         /* queued decisions written a second in the long run; 0: any number */
 };
 
 /* Makes the pool; connects on first use. The caller owns *ret_store. */

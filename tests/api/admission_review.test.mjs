@@ -94,7 +94,9 @@ test("an owner with the accounts may create", async () => {
     assert.equal(response.status, undefined);
     assert.equal(response.warnings, undefined);
     const row = await logged(response);
+    assert.equal(row.surface, "admission_review");
     assert.equal(row.moment, "create");
+    assert.equal(row.on_behalf_of, "system:serviceaccount:workspaces:controller");
     assert.equal(row.owner_id, linked.id);
     assert.equal(row.initiator_id, controlPlane.id);
   }

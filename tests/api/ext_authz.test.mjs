@@ -53,6 +53,7 @@ test("a no is the refusal of a create, with the decision's id in a header and in
     const rows = await world.sql("SELECT * FROM decisions WHERE id = $1", [body.decision_id]);
     return rows.length > 0 && rows;
   });
+  assert.equal(row.surface, "ext_authz");
   assert.equal(row.outcome, "refused");
   assert.equal(row.owner_id, owner.id);
   assert.equal(row.initiator_id, controlPlane.id);

@@ -38,6 +38,7 @@ static struct kind kinds[] = {
 		.status = "201 Created"},
 	{.prefix = "/check/", .reads = true, .by_name = true, .status = "200 OK"},
 	{.prefix = "/read/", .reads = true, .status = "200 OK"},
+	{.prefix = "/verdict/", .reads = true, .status = "200 OK"},
 	{.prefix = "/hello", .status = "200 OK", .answer_size = HELLO_BYTES},
 };
 
@@ -53,6 +54,7 @@ enum setting {
 	OPTION_CREATE_BYTES,
 	OPTION_CHECK_BYTES,
 	OPTION_READ_BYTES,
+	OPTION_VERDICT_BYTES,
 	OPTION_COUNT
 };
 
@@ -68,6 +70,7 @@ static const struct option options[] = {
 	[OPTION_CREATE_BYTES] = {"create-bytes", required_argument, NULL, 0},
 	[OPTION_CHECK_BYTES] = {"check-bytes", required_argument, NULL, 0},
 	[OPTION_READ_BYTES] = {"read-bytes", required_argument, NULL, 0},
+	[OPTION_VERDICT_BYTES] = {"verdict-bytes", required_argument, NULL, 0},
 	[OPTION_COUNT] = {0},
 };
 
@@ -170,6 +173,7 @@ static bool answers_make(const char *const values[OPTION_COUNT])
 	kinds[1].answer_size = number_of(values[OPTION_CREATE_BYTES]);
 	kinds[2].answer_size = number_of(values[OPTION_CHECK_BYTES]);
 	kinds[3].answer_size = number_of(values[OPTION_READ_BYTES]);
+	kinds[4].answer_size = number_of(values[OPTION_VERDICT_BYTES]);
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (!answer_make(&kinds[i]))
 			return false;

@@ -3,7 +3,10 @@
 --   method, before, after   the path is before .. OWNER .. after
 --   owner, owners           owners are named owner .. "0001" and so on; each request takes the next one
 --   template                with it, a request has a body that creates a workspace; each name occurs once
+--   version                 with it, a request has a body that checks the owner for this version of a template
+--   asks                    with it, headers name the owner and this version, as a proxy's question does
 --   run                     four characters that tell the names of one run from those of another
+--   bare                    with it, the path is before alone
 --   token                   names a file that holds the caller's token
 -- The last line of its output is what was measured, as JSON.
 
@@ -24,17 +27,25 @@ function init(arguments)
   end
   given.owners = tonumber(given.owners)
   if given.token then headers["Authorization"] = "Bearer " .. io.open(given.token):read("l") end
-  if given.template then headers["Content-Type"] = "application/json" end
+  if given.template or given.version then headers["Content-Type"] = "application/json" end
 end
 
 function request()
   count = count + 1
   local path = given.before
-  if given.owner then
-    local number = (count * 2 + thread_number) % given.owners + 1
-    path = given.before .. given.owner .. string.format("%04d", number) .. given.after
-  end
   local body
+  local owner
+  if given.owner then
+    owner = given.owner .. string.format("%04d", (count * 2 + thread_number) % given.owners + 1)
+    if not given.bare then path = given.before .. owner .. given.after end
+  end
+  if given.version then
+    body = string.format('{"owner":"%s","template_version_id":"%s"}', owner, given.version)
+  end
+  if given.asks then
+    headers["X-Gatehouse-Owner"] = owner
+    headers["X-Gatehouse-Template-Version"] = given.asks
+  end
   if given.template then
     body = string.format('{"name":"%s-%d-%07d","template_id":"%s"}', given.run, thread_number, count, given.template)
   end

@@ -128,7 +128,7 @@ export class Stage {
     return [
       this.#plain(),
       this.provider.configure("expired", { validate_url: undefined }),
-      this.provider.configure("cached", { preflight_max_age: "1h" }),
+      this.provider.configure("cached", { preflight_max_age: "1h", gate_max_age: "1h" }),
       ...["slow", ...WIDE, ...this.holes].map((id) => this.provider.configure(id)),
     ];
   }
@@ -176,7 +176,7 @@ export class Stage {
     const options = {
       url: this.#databaseUrl("postgres"), queries: QUERIES, template: id, version: active_version_id, provider: "plain",
       connections: CONNECTIONS, threads, run: `c${randomBytes(2).toString("hex")}`,
-      "create-bytes": sizes.create, "check-bytes": sizes.refusal, "read-bytes": sizes.preflight,
+      "create-bytes": sizes.create, "check-bytes": sizes.refusal, "read-bytes": sizes.preflight, "verdict-bytes": sizes.verdict,
     };
     this.ceiling = new Program("ceiling", process.env.GATEHOUSE_CEILING, Object.entries(options).map(([name, value]) => `--${name}=${value}`));
     this.#running.push([this.ceiling, "SIGTERM"]);

@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { Authority } from "../support/certificates.mjs";
 import { exchange, trustAuthority } from "../support/http.mjs";
 import { Cluster } from "../support/postgres.mjs";
+import { eventually } from "../support/process.mjs";
 import { newKey, runGatehouse } from "../support/service.mjs";
 import { assertSentence, openWorld, refusedStart, Serve, temporaryDirectory } from "../support/serve.mjs";
 
@@ -78,6 +79,32 @@ test("on the loopback hooks may be plain, and end with the service", async () =>
   assert.equal((await exchange("GET", `${plain}/healthz`)).status, 200);
   await serve.end("SIGTERM");
   await assert.rejects(exchange("GET", `${plain}/healthz`), { code: "ECONNREFUSED" });
+});
+
+test("what is in flight there when the service is told to end is answered", async () => {
+  const slow = await openWorld({
+    cluster: new Cluster(cluster.socketDirectory), demo: true, providers: (demo) => [demo.configure("demo")], settings: hookSettings,
+  });
+  const user = await slow.createUser();
+  const template = await slow.createTemplate(["demo"]);
+  await slow.link(user);
+  await slow.demo.closeGate("demo", "validate");
+  const port = hookPort(slow.service);
+  const asked = exchange("POST", `https://127.0.0.1:${port}/gate/v1/check`, {
+    headers: { Authorization: `Bearer ${user.token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ owner: "me", template_version_id: template.active_version_id }),
+  });
+  await slow.demo.awaitGate("demo", "validate", 1, 10000);
+  const ended = slow.service.end("SIGTERM");
+  await eventually("a new request is refused", async () => {
+    const late = await exchange("GET", `https://127.0.0.1:${port}/healthz`).catch(() => ({ status: 503 }));
+    return late.status === 503;
+  });
+  await slow.demo.openGate("demo", "validate");
+  const answer = await asked;
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(JSON.parse(answer.text).allowed, true);
+  await ended;
 });
 
 test("without an address there is no such listener", async () => {

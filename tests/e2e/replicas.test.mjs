@@ -2,15 +2,15 @@
 // Many processes and what stands between them and one database: a first start of six at once, pgbouncer in transaction
 // mode, and a list of hosts of which the first is dead.
 import assert from "node:assert/strict";
-import { chownSync, readdirSync, writeFileSync } from "node:fs";
-import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Browser } from "../support/browser.mjs";
+import { Pgbouncer } from "../support/pgbouncer.mjs";
 import { Cluster } from "../support/postgres.mjs";
-import { eventually, freePort, Program } from "../support/process.mjs";
+import { eventually, freePort } from "../support/process.mjs";
 import { newKey, newSecret } from "../support/service.mjs";
-import { isRoot, openWorld, Serve, temporaryDirectory } from "../support/serve.mjs";
+import { openWorld, Serve, temporaryDirectory } from "../support/serve.mjs";
 import { assertError } from "../support/world.mjs";
 
 const cluster = await Cluster.share();
@@ -52,42 +52,19 @@ test("of two that start at once with different keys, one is refused", async (t) 
   assert.match(refused.stderr, /key/i);
 });
 
-async function startPgbouncer() {
-  const port = await freePort();
-  const file = join(directory, "pgbouncer.ini");
-  // Two server connections for everybody, so that statements of one client meet different ones.
-  writeFileSync(file, `[databases]
-* = host=${cluster.socketDirectory} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-max_client_conn = 200
-ignore_startup_parameters = extra_float_digits
-`);
-  const identity = isRoot ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) } : {};
-  if (isRoot) chownSync(file, identity.uid, identity.gid);
-  const program = new Program("pgbouncer", "/usr/sbin/pgbouncer", [file], identity);
-  await program.waitForLog(/process up/);
-  return { port, program };
-}
-
 test("through pgbouncer in transaction mode everything works with GATEHOUSE_PG_PREPARE=off", async (t) => {
-  const { port, program } = await startPgbouncer();
+  const bouncer = await Pgbouncer.start(cluster, directory);
   const database = await cluster.createDatabase();
   const world = await openWorld({
     cluster: shared(), demo: true, providers: (demo) => [demo.configure("demo")],
-    settings: { PG_CONNECTION_URL: `postgresql://postgres@127.0.0.1:${port}/${database}`, PG_PREPARE: "off" },
+    settings: { PG_CONNECTION_URL: bouncer.url(database), PG_PREPARE: "off" },
   });
   world.database = database;
   const second = new Serve({ ...pick(world.service, "providers", "key", "adminToken", "settings"), stateDirectory: join(directory, "unused") });
   t.after(async () => {
     await second.end();
     await world.close();
-    await program.stop("SIGINT");
+    await bouncer.stop();
   });
   await second.start();
 

@@ -17,12 +17,6 @@ const unlink = async ({ user, provider }) => {
 };
 const relink = ({ user, provider }, options) => world.link(user, provider, { withRefreshToken: true, ...options });
 
-// The access token that the validate endpoint saw last is this one.
-async function assertJudged(link, minted) {
-  const asked = (await demo.requests(link.provider, "validate")).at(-1).values.authorization;
-  assert.equal(asked, (await demo.secrets()).find(({ value }) => value === minted.access_token).fingerprint, "the owner's new token is the one that is judged");
-}
-
 const eachPoint = async (t, run) => {
   for (const [name, point] of Object.entries(POINTS)) await t.test(name, () => run(point));
 };
@@ -34,7 +28,7 @@ test("a link that is made again wins over the exchange", (t) => eachPoint(t, asy
   assert.equal(await asking, "valid");
   assert.equal(await waiting, "valid");
   await world.agree(link, "valid");
-  await assertJudged(link, minted);
+  await world.assertJudged(link, minted);
   assert.equal((await world.row(link)).generation, 2, "nothing was written over it");
   assert.ok(await world.answered("relink") - before <= (fault ? 2 : 1));
   const { refresh_token } = minted;
@@ -78,7 +72,7 @@ test("removed and made again: the last one counts", (t) => eachPoint(t, async ({
   assert.equal(await asking, "valid");
   assert.ok(["valid", "not_linked"].includes(await waiting));
   await world.agree(link, "valid");
-  await assertJudged(link, minted);
+  await world.assertJudged(link, minted);
 }));
 
 // Points without an exchange in flight: a cool-down, a loss that is remembered.

@@ -143,6 +143,12 @@ export class EngineWorld extends World {
     await this.sql("UPDATE links SET lease_until = clock_timestamp() - interval '1 hour' WHERE owner_id = $1 AND provider_id = $2 AND lease_until < clock_timestamp()", [user.id, provider]);
   }
 
+  // The access token that the validate endpoint saw last is this one.
+  async assertJudged({ provider }, { access_token }) {
+    const asked = (await this.demo.requests(provider, "validate")).at(-1).values.authorization;
+    assert.equal(asked, (await this.demo.secrets()).find(({ value }) => value === access_token).fingerprint, "another token was judged");
+  }
+
   // Nobody ever spent a refresh token twice at `provider`.
   async assertNeverTwice(provider) {
     const { refreshes_reused, refreshes_overlapping, families_revoked } = await this.demo.counters(provider);

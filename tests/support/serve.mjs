@@ -2,6 +2,7 @@
 // A `gatehouse serve` of which a test decides more than the API tests do: whose process it is, what else is in its
 // environment, where its state is, and which way it ends. Its state directory stays until the test removes it.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +43,13 @@ let hasSanitizer;
 export function isSanitized() {
   hasSanitizer ??= /__(asan|tsan)_init/.test(readFileSync(process.env.GATEHOUSE_BIN, "latin1"));
   return hasSanitizer;
+}
+
+// The runtimes of the binary's sanitizers, where they are libraries of their own: whatever a test preloads stands behind
+// them.
+export function sanitizerRuntimes() {
+  const listed = execFileSync("ldd", [process.env.GATEHOUSE_BIN], { encoding: "utf8" });
+  return [...listed.matchAll(/=> (\/\S*\/lib(?:asan|tsan|ubsan)\.so\S*)/g)].map(([, path]) => path);
 }
 
 const living = new Set();

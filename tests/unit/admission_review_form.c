@@ -101,7 +101,7 @@ static void cuts_warnings_between_characters(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 100; i++)
-		memcpy(long_one + 1 + i * 3, "\xe2\x82\xac", 3);
+		memcpy(long_one + 1 + i * 3, "\xe2\x82\xac", 4);
 	answer.warnings[0] = long_one;
 	answer.warnings[1] = "two\nlines";
 	answer.warnings[2] = "";

@@ -285,7 +285,7 @@ static void an_evaluation_without_effects_spends_nothing(void **state)
 {
 	struct refresh_case c;
 	begin(&c, state, "dry");
-	assert_int_equal(evaluate_for(&c, 5000, true), REASON_EXPIRED);
+	assert_int_equal(evaluate_for(&c, 5000, true), REASON_NOT_VALIDATED);
 	assert_int_equal(asked(&c, "token"), 0);
 	end(&c);
 }

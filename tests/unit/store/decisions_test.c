@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../../gate/base/clock.h"
 #include "../../../gate/base/metrics.h"
@@ -260,6 +261,41 @@ static void full_queue_costs_no_allowed_create(void **state)
 	assert_int_equal(metric(f->arena, "gatehouse_decision_log_dropped_total") - before, 501);
 }
 
+static long storm_rows(const struct fixture *f)
+{
+	return strtol(fixture_sql(f, "SELECT count(*) FROM decisions WHERE request_id = 'storm'"), NULL, 10);
+}
+
+static void await_storm(const struct fixture *f, long rows)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000000L};
+	while (storm_rows(f) < rows)
+		nanosleep(&pause, NULL);
+}
+
+/* A full queue's worth at once, and then no more than the rate, however fast the writer is. */
+static void storm_is_held_to_the_rate(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = {0};
+	const struct store_options options = {
+		.connection_url = f->url, .prepare = true, .connections = 2, .vault = f->vault, .decision_rate_max = 1};
+	struct store *store = NULL;
+	long before = metric(f->arena, "gatehouse_decision_log_dropped_total");
+	assert_done(store_open(&options, &store, &problem), problem);
+	for (int i = 1; i <= 4; i++) {
+		for (int row = 0; row < 2500; row++)
+			(void)enqueue(
+				f, store, (struct decision_row){.request_id = "storm", .outcome = "unverifiable"});
+		await_storm(f, 2500 * i < 8192 ? 2500 * i : 8192);
+	}
+	assert_false(decision_is_taken(store));
+	store_close(store);
+	long written = storm_rows(f);
+	assert_in_range(written, 8192, 8192 + 60);
+	assert_int_equal(metric(f->arena, "gatehouse_decision_log_dropped_total") - before, 10000 - written + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +305,7 @@ int main(void)
 		cmocka_unit_test(owner_keeps_what_was_decided_before_they_were_seen),
 		cmocka_unit_test(since_goes_by_the_time_the_row_was_written),
 		cmocka_unit_test(full_queue_costs_no_allowed_create),
+		cmocka_unit_test(storm_is_held_to_the_rate),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
