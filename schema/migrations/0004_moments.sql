@@ -24,8 +24,11 @@ ALTER TABLE builds
   ADD CONSTRAINT builds_running_is_leased CHECK (status <> 'running' OR lease_id IS NOT NULL),
   ADD CONSTRAINT builds_over_is_timed CHECK (status IN ('pending', 'running') OR completed_at IS NOT NULL);
 
--- What a provisioner may be given, oldest first.
+-- What a provisioner may be given, oldest first; and what is being judged for one, found again by the id of its claim.
 CREATE INDEX builds_open ON builds (id) WHERE status IN ('pending', 'running');
+-- The lowest open number of a workspace: one look, however many builds it has had, and whatever the planner believes.
+CREATE INDEX builds_open_of_workspace ON builds (workspace_id, number) WHERE status IN ('pending', 'running');
+CREATE INDEX builds_claimed ON builds (lease_id) WHERE status = 'pending' AND lease_id IS NOT NULL;
 
 -- A workspace stays as a row when its deletion is done, because its builds and decisions are asked for later; its name is
 -- free again. claimed_at: it was built ahead, and taken over then. build_number is that of its newest build and

@@ -1,17 +1,16 @@
 -- $1 lease id, $2 lease in ms
 -- The oldest build that nobody works on and that is the lowest open number of its workspace, for as long as it takes to
 -- judge it. One that is running, but whose lease ran out, goes back to pending here; the last two columns say who had it
--- and whether that was so. Run again after a lost answer, it finds what it took. The clock is read behind the lock.
+-- and whether that was so. Run again after a lost answer, it finds what it took. The lowest number is asked for build by
+-- build along the index, because a join would look at all open builds to find one.
 WITH again AS MATERIALIZED (
   SELECT id FROM builds WHERE lease_id = $1 AND status = 'pending'
 ), candidate AS MATERIALIZED (
   SELECT b.id, b.status = 'running' AS lapsed, b.provisioner_id AS had
   FROM builds b
-  JOIN workspaces w ON w.id = b.workspace_id AND w.deleted_at IS NULL
   WHERE b.status IN ('pending', 'running') AND (b.lease_until IS NULL OR b.lease_until <= clock_timestamp())
     AND NOT EXISTS (SELECT FROM again)
-    AND NOT EXISTS (SELECT FROM builds o WHERE o.workspace_id = b.workspace_id AND o.number < b.number
-      AND o.status IN ('pending', 'running'))
+    AND b.number = (SELECT min(o.number) FROM builds o WHERE o.workspace_id = b.workspace_id AND o.status IN ('pending', 'running'))
   ORDER BY b.id
   LIMIT 1
   FOR NO KEY UPDATE OF b SKIP LOCKED
