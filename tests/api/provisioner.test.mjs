@@ -359,6 +359,19 @@ test("ten provisioners on two replicas carry out two hundred builds, each once, 
   assert.deepEqual(handedOut.filter((line) => line.startsWith(lost)), [`${lost} 1`, `${lost} 2`]);
 });
 
+test("one call gets past any number of large builds that are refused", async () => {
+  await jobs.drain();
+  const { owner, template } = await ownerOf(["one"]);
+  const parameters = { notes: "x".repeat(1000000) };
+  for (let i = 0; i < 40; i++) await jobs.workspace(owner, template, { parameters });
+  await unlink(owner, "one");
+  const { workspace } = await ownerOf([]);
+  await jobs.take({ id: workspace.latest_build.id });
+  await jobs.complete(workspace.latest_build.id);
+  const [{ failed }] = await world.sql("SELECT count(*)::int AS failed FROM builds b JOIN workspaces w ON w.id = b.workspace_id WHERE w.owner_id = $1 AND b.status = 'failed'", [owner.id]);
+  assert.equal(failed, 41);
+});
+
 test("who has gone away is handed nothing: the build is the next one's at once", async () => {
   await jobs.drain();
   const stranger = await world.createUser({ roles: ["provisioner"] });
