@@ -129,10 +129,19 @@ static const struct idempotency_answer *answer_ahead(const struct attempt *attem
 	return idempotency_answer(attempt->once, &reply);
 }
 
+static bool refuse_full(struct problem *problem)
+{
+	(void)problem_set(
+		problem, PROBLEM_CONFLICT, "%d builds of this workspace wait to be carried out.", BUILDS_OPEN_MAX);
+	return problem_detail(problem, "Wait until some are over, or delete the workspace.");
+}
+
 static bool end_insert(const struct attempt *attempt, const struct build_record *record, struct problem *problem)
 {
 	if (attempt->end == BUILD_KEY_LOST)
 		return idempotency_lost(problem);
+	if (attempt->end == BUILD_QUEUE_FULL)
+		return refuse_full(problem);
 	if (attempt->end != BUILD_DONE)
 		return true;
 	attempt->reply->decision_id = record->decision_id;
