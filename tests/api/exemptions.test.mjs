@@ -185,14 +185,14 @@ test("who may not grant is told so before anything is looked up", async () => {
   assertError(await ask(body, caller.token), 403, "forbidden");
 });
 
-test("granting and revoking are audited with the owner and the provider", async () => {
+test("granting and revoking are audited with the owner, the template and the provider", async () => {
   const [owner, template] = await subject();
   const { id } = await grant(owner, template);
   assert.equal((await world.api("DELETE", `${PATH}/${id}`, { token: admin.token })).status, 204);
   assertError(await world.api("DELETE", `${PATH}/${id}`, { token: admin.token }), 404, "not_found");
   const rows = await world.sql(
     "SELECT action, initiator_id, subject FROM audit_log WHERE subject_user_id = $1 AND action LIKE 'exemption.%' ORDER BY id", [owner.id]);
-  assert.deepEqual(rows, ["exemption.grant", "exemption.revoke"].map((action) => ({ action, initiator_id: admin.id, subject: "one" })));
+  assert.deepEqual(rows, ["exemption.grant", "exemption.revoke"].map((action) => ({ action, initiator_id: admin.id, subject: `${template.id}/one` })));
 });
 
 test("an exemption is told after its granter is gone, and goes with its owner", async () => {
