@@ -216,18 +216,50 @@ static OSSL_PARAM param_sha256(const char *name)
 	return OSSL_PARAM_construct_utf8_string(name, digest, 0);
 }
 
-void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES])
+/* The library's type under a name of ours, so that nobody else has to know it. */
+static struct hmac_key *key_of_context(EVP_MAC_CTX *context)
+{
+	return (struct hmac_key *)context;
+}
+
+static const EVP_MAC_CTX *context_of_key(const struct hmac_key *key)
+{
+	return (const EVP_MAC_CTX *)key;
+}
+
+struct hmac_key *hmac_key_new(const void *key, size_t key_size)
 {
 	const OSSL_PARAM params[] = {param_sha256(OSSL_MAC_PARAM_DIGEST), OSSL_PARAM_construct_end()};
-	size_t written = 0;
 
 	(void)pthread_once(&algorithms_once, algorithms_fetch);
-	SCOPED(mac_release) EVP_MAC_CTX *context = EVP_MAC_CTX_new(algorithm_hmac);
+	EVP_MAC_CTX *context = EVP_MAC_CTX_new(algorithm_hmac);
 
-	if (context == NULL || EVP_MAC_init(context, key, key_size, params) != 1 ||
-		EVP_MAC_update(context, bytes, size) != 1 ||
+	if (context == NULL || EVP_MAC_init(context, key, key_size, params) != 1)
+		secret_die("libcrypto does not take an HMAC key");
+	return key_of_context(context);
+}
+
+void hmac_key_free(struct hmac_key *key)
+{
+	EVP_MAC_CTX_free((EVP_MAC_CTX *)key);
+}
+
+void hmac_key_sign(const struct hmac_key *key, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES])
+{
+	SCOPED(mac_release) EVP_MAC_CTX *context = EVP_MAC_CTX_dup(context_of_key(key));
+	size_t written = 0;
+
+	if (context == NULL || EVP_MAC_update(context, bytes, size) != 1 ||
 		EVP_MAC_final(context, ret_mac, &written, HMAC_BYTES) != 1 || written != HMAC_BYTES)
 		secret_die("libcrypto does not make an HMAC");
+}
+
+void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES])
+{
+	struct hmac_key *once = hmac_key_new(key, key_size);
+
+	hmac_key_sign(once, bytes, size, ret_mac);
+	hmac_key_free(once);
 }
 
 bool hmac_equals(const uint8_t left[HMAC_BYTES], const uint8_t right[HMAC_BYTES])
