@@ -45,6 +45,13 @@ void sha256_hex(const void *bytes, size_t size, char ret_hex[SHA256_HEX_SIZE]);
 /* HMAC-SHA256 (RFC 2104). Compare a MAC with hmac_equals alone: it takes the same time wherever the bytes differ. */
 #define HMAC_BYTES SHA256_BYTES
 void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES]);
+
+/* The same for a key that signs often, made ready once; any number of threads may sign with it at once. The caller owns
+ * it; freeing wipes it. */
+struct hmac_key;
+struct hmac_key *hmac_key_new(const void *key, size_t key_size);
+void hmac_key_free(struct hmac_key *key); /* NULL is nothing to do */
+void hmac_key_sign(const struct hmac_key *key, const void *bytes, size_t size, uint8_t ret_mac[HMAC_BYTES]);
 bool hmac_equals(const uint8_t left[HMAC_BYTES], const uint8_t right[HMAC_BYTES]);
 
 /* HKDF-SHA256 (RFC 5869): ret_size bytes, at most 255 * SHA256_BYTES, of a key for one purpose, which info names, from

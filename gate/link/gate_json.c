@@ -9,7 +9,12 @@
 
 char *gate_authenticate_url(const struct engine *engine, const char *provider_id, struct arena *arena)
 {
-	return arena_printf(arena, "%s/external-auth/%s", engine->access_url, provider_id);
+	struct text url = text_in(arena);
+
+	text_add(&url, engine->access_url);
+	text_add(&url, "/external-auth/");
+	text_add(&url, provider_id);
+	return url.bytes;
 }
 
 static const char *display_name(const struct gate_finding *finding)

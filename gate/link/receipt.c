@@ -4,6 +4,7 @@
 #include "receipt.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@
 #define KEY_ID_CHARS 8
 
 #define HEADER_TYPE "gatehouse-receipt+jwt"
+
+/* The header is 66 bytes of JSON: 88 characters of base64url, a dot and the end. */
+#define HEADER_CHARS_MAX 96
 #define HEADER_MEMBERS 3
 #define ISSUER "gatehouse"
 
@@ -29,8 +33,9 @@
 #define SECONDS_MAX (INT64_C(9007199254740991) / 1000)
 
 struct key {
-	uint8_t bytes[RECEIPT_KEY_BYTES];
+	struct hmac_key *hmac;
 	char id[KEY_ID_CHARS + 1];
+	char header[HEADER_CHARS_MAX]; /* of what it signs, encoded, with the dot behind */
 };
 
 struct receipt_keys {
@@ -55,17 +60,30 @@ static void derive(const uint8_t *bytes, uint8_t ret_key[RECEIPT_KEY_BYTES])
 	hkdf_sha256(&input, ret_key, RECEIPT_KEY_BYTES);
 }
 
+static void print_header(struct key *key)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(KEYS_ARENA_BYTES_MAX);
+	const char *header =
+		arena_printf(arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"" HEADER_TYPE "\"}", key->id);
+
+	(void)snprintf(key->header, sizeof(key->header), "%s.", base64url_encode(arena, header, strlen(header)));
+}
+
 static void add_key(struct receipt_keys *keys, const uint8_t *bytes, bool derived)
 {
 	struct key *key = &keys->keys[keys->count++];
+	uint8_t own[RECEIPT_KEY_BYTES];
 	char hex[SHA256_HEX_SIZE];
 
 	if (derived)
-		derive(bytes, key->bytes);
+		derive(bytes, own);
 	else
-		memcpy(key->bytes, bytes, RECEIPT_KEY_BYTES);
-	sha256_hex(key->bytes, RECEIPT_KEY_BYTES, hex);
+		memcpy(own, bytes, RECEIPT_KEY_BYTES);
+	sha256_hex(own, RECEIPT_KEY_BYTES, hex);
 	memcpy(key->id, hex, KEY_ID_CHARS);
+	print_header(key);
+	key->hmac = hmac_key_new(own, RECEIPT_KEY_BYTES);
+	explicit_bzero(own, sizeof(own));
 }
 
 /* Blanks around a key do not count, since key files end in a newline. */
@@ -117,7 +135,8 @@ void receipt_keys_free(struct receipt_keys *keys)
 {
 	if (keys == NULL)
 		return;
-	explicit_bzero(keys, sizeof(*keys));
+	for (size_t i = 0; i < keys->count; i++)
+		hmac_key_free(keys->keys[i].hmac);
 	free(keys);
 }
 
@@ -160,11 +179,6 @@ static const char *print_claims(const struct receipt *receipt, struct arena *are
 	return claims.bytes;
 }
 
-static const char *print_header(const struct key *key, struct arena *arena)
-{
-	return arena_printf(arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"" HEADER_TYPE "\"}", key->id);
-}
-
 const char *receipt_sign(const struct receipt_keys *keys, const struct receipt *receipt, struct arena *arena)
 {
 	const struct key *key = keys != NULL ? &keys->keys[0] : NULL;
@@ -173,13 +187,15 @@ const char *receipt_sign(const struct receipt_keys *keys, const struct receipt *
 	if (key == NULL)
 		return NULL;
 
-	const char *header = print_header(key, arena);
 	const char *claims = print_claims(receipt, arena);
-	const char *signing = arena_printf(arena, "%s.%s", base64url_encode(arena, header, strlen(header)),
-		base64url_encode(arena, claims, strlen(claims)));
+	struct text whole = text_in(arena);
 
-	hmac_sha256(key->bytes, RECEIPT_KEY_BYTES, signing, strlen(signing), mac);
-	return arena_printf(arena, "%s.%s", signing, base64url_encode(arena, mac, sizeof(mac)));
+	text_add(&whole, key->header);
+	text_add(&whole, base64url_encode(arena, claims, strlen(claims)));
+	hmac_key_sign(key->hmac, whole.bytes, whole.size, mac);
+	text_add(&whole, ".");
+	text_add(&whole, base64url_encode(arena, mac, sizeof(mac)));
+	return whole.bytes;
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
@@ -320,7 +336,7 @@ enum receipt_reason receipt_read(
 		return RECEIPT_MALFORMED;
 	if (key == NULL)
 		return RECEIPT_UNKNOWN_KEY;
-	hmac_sha256(key->bytes, RECEIPT_KEY_BYTES, text, (size_t)(parts.mac - 1 - text), wanted);
+	hmac_key_sign(key->hmac, text, (size_t)(parts.mac - 1 - text), wanted);
 	if (!hmac_equals(mac, wanted))
 		return RECEIPT_BAD_SIGNATURE;
 
