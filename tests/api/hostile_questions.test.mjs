@@ -19,7 +19,7 @@ const version = template.active_version_id;
 const isUtf8 = (bytes) => { new TextDecoder("utf-8", { fatal: true }).decode(bytes); };
 const decisionOf = (answer) => answer.headers["x-gatehouse-decision-id"] ?? answer.body?.decision_id ?? answer.body?.response?.auditAnnotations?.decision_id ?? null;
 const isInLog = (id) => eventually(`decision ${id} is in the log`, async () => (await world.sql("SELECT * FROM decisions WHERE id = $1", [id]))[0]);
-const dropped = async () => metricValue(await world.service.metrics(), "gatehouse_decisions_dropped_total");
+const dropped = async () => metricValue(await world.service.metrics(), "gatehouse_decision_log_dropped_total");
 const droppedAtFirst = await dropped();
 
 const post = (path, body, { token = controlPlane.token, raw, ...rest } = {}) => world.api("POST", path, { token, ...(raw === undefined ? { body } : { raw, headers: { "Content-Type": "application/json" } }), ...rest });
