@@ -177,6 +177,43 @@ test("lists of any length and depth", async () => {
     }
 });
 
+const BYTES = ["%ff", "%c3%28", "%00", "%0a", "%ed%a0%80", "%f0%9f%98%80", "a%00b", "%", "%zz", "%25", "+", "' OR 1=1 --", "{}", "[]", "me", "*", "-1", "99999999999999999999", "1e3", "0x10", "a".repeat(3000)];
+test("bytes of any kind in paths and queries", async () => {
+  const places = [
+    ...["owner", "outcome", "reason", "since", "limit", "after_id"].map((name) => ["GET", (value) => `/gate/v1/decisions?${name}=${value}`]),
+    ...["owner", "template", "provider", "limit", "after_id"].map((name) => ["GET", (value) => `/gate/v1/exemptions?${name}=${value}`]),
+    ["GET", (value) => `/gate/v1/decisions/${value}`], ["GET", (value) => `/gate/v1/exemptions/${value}`], ["DELETE", (value) => `/gate/v1/exemptions/${value}`],
+    ["GET", (value) => `/gate/v1/templateversions/${value}/impact`], ["GET", (value) => `/api/v2/templateversions/${version}/external-auth?user_id=${value}`],
+    ["GET", (value) => `/api/v2/builds/${value}`], ["POST", (value) => `/api/v2/workspaces/${value}/builds`, { transition: "stop" }],
+    ["POST", (value) => `/api/v2/templates/${value}/prebuilds`, { count: 1 }], ["POST", (value) => `/api/v2/users/${value}/workspaces`, { name: "w", template_id: template.id }],
+    ["POST", (value) => `/gate/v1/check?enforce=${value}`, ABOUT], ["POST", (value) => `/gate/v1/admission-review?timeout=${value}`, review({})],
+    ...["renew", "release", "complete"].map((what) => ["POST", (value) => `/api/v2/builds/${value}/${what}`, { status: "failed" }]),
+  ];
+  for (const [method, path, body] of places)
+    for (const value of BYTES) {
+      const target = path(encodeURI(value).replaceAll("%25", "%"));
+      const payload = body === undefined ? "" : JSON.stringify(body);
+      const answer = await raw(body === undefined ? [] : ["Content-Type: application/json"], { method, path: target, token: world.service.adminToken, body: payload });
+      assert.ok(answer.status < 500 && answer.status !== 201, `${method} ${target.slice(0, 200)}: ${answer.status} ${answer.text.slice(0, 300)}`);
+      if (answer.text !== "") JSON.parse(answer.text);
+    }
+});
+
+test("a receipt of which any character is another is no receipt", async () => {
+  const { body } = await SURFACES.check({ owner: linked.username, template_version_id: version });
+  const verify = async (receipt) => (await post("/gate/v1/receipts/verify", { receipt })).body;
+  assert.equal((await verify(body.receipt)).valid, true);
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  for (let at = 0; at < body.receipt.length; at++) {
+    const was = alphabet.indexOf(body.receipt[at]);
+    // The neighbour differs in the lowest bit alone, which at a part's end may stand for nothing.
+    for (const character of was < 0 ? ["A", ".."] : [alphabet[was ^ 1]])
+      assert.equal((await verify(body.receipt.slice(0, at) + character + body.receipt.slice(at + 1))).valid, false, `character ${at}`);
+  }
+  for (const more of ["=", " ", "\n", ".", "A", "AA"])
+    for (const receipt of [body.receipt + more, more + body.receipt]) assert.equal((await verify(receipt)).valid, false, JSON.stringify(more));
+});
+
 test("nothing was lost to the decision log, and nothing was counted as lost", async () => {
   assert.equal(await dropped(), droppedAtFirst);
   const wrong = world.service.logLines().filter(({ level, message }) => level === "error" || /lost|dropped/.test(message));
