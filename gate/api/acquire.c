@@ -20,6 +20,10 @@
 
 #define WAIT_MAX_MS 60000
 
+/* Who waits keeps a thread, so provisioners with nothing to do may have half of them: the gate has the others. */
+#define WAITERS_SHARE 2
+#define WAIT_RETRY_S 1
+
 /* A build that another replica added, or whose lease ran out, is found by looking. */
 #define LOOK_AGAIN_MS 250
 
@@ -300,32 +304,46 @@ static bool read_wait(const struct request *request, int64_t *ret_wait_ms, struc
 	return json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 }
 
-bool api_provisioner_acquire(const struct request *request, struct reply *reply, struct problem *problem)
+/* Until a build is handed out, or the time is over: then there is no answer yet. */
+static bool look_until(
+	const struct request *request, struct reply *reply, struct deadline until, struct problem *problem)
 {
 	const struct service *service = request->service;
 	struct bell *bell = store_bell(service->store);
-	int64_t wait_ms = 0;
 	int jobs_left = JOBS_MAX;
-	SCOPED(arena_release) struct arena *arena = NULL;
+	SCOPED(arena_release) struct arena *arena = arena_new(REQUEST_ARENA_BYTES_MAX);
 
-	if (!read_wait(request, &wait_ms, problem) || !subject_allow(request, ACTION_PROVISION, problem))
-		return false;
-
-	struct deadline until = deadline_in_ms(wait_ms);
-
-	arena = arena_new(REQUEST_ARENA_BYTES_MAX);
 	for (;;) {
 		uint64_t rung = bell_count(bell);
 
 		if (!look(request, reply, arena, &jobs_left, problem))
 			return false;
-		if (reply->status != 0)
-			return true;
-		if (deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining) ||
+		if (reply->status != 0 || deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining) ||
 			request_is_abandoned(request))
-			break;
+			return true;
 		bell_await(bell, rung, deadline_earlier(until, deadline_in_ms(LOOK_AGAIN_MS)));
 	}
+}
+
+bool api_provisioner_acquire(const struct request *request, struct reply *reply, struct problem *problem)
+{
+	const struct service *service = request->service;
+	struct bell *bell = store_bell(service->store);
+	int64_t wait_ms = 0;
+
+	if (!read_wait(request, &wait_ms, problem) || !subject_allow(request, ACTION_PROVISION, problem))
+		return false;
+
+	bool waits = wait_ms > 0 && bell_enter(bell, service->config->http_threads / WAITERS_SHARE);
+	bool done = look_until(request, reply, deadline_in_ms(waits ? wait_ms : 0), problem);
+
+	if (waits)
+		bell_leave(bell);
+	if (!done || reply->status != 0)
+		return done;
+	/* Too many wait already: this one is told when to ask again instead. */
+	if (wait_ms > 0 && !waits)
+		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%d", WAIT_RETRY_S));
 	reply_empty(reply, 204);
 	return true;
 }

@@ -158,6 +158,9 @@ static void sign_receipt(const struct request *request, struct check_answer *ans
 			receipt_expiry_ms(now_ms, engine->receipt_lifetime_ms, exemptions_end_ms(&evaluation->answer)),
 		.generation_count = evaluation_relied(evaluation, relied)};
 
+	/* An exemption may end within this very moment, and clocks differ. */
+	if (receipt.issued_at_ms > receipt.expires_at_ms)
+		receipt.issued_at_ms = receipt.expires_at_ms;
 	for (size_t i = 0; i < receipt.generation_count; i++) {
 		receipt.generations[i].provider_id = relied[i].provider_id;
 		receipt.generations[i].generation = relied[i].generation;

@@ -264,6 +264,25 @@ test("it ends on the second that was named, by the database's clock", async () =
   await assertRefused(owner, template, ["one"]);
 });
 
+test("it ends while a provider is asked, too, on every way to ask", async () => {
+  const [owner, template] = await subject(["one", "two"]);
+  await world.link(owner, "two");
+  await grant(owner, template, { until: ahead(1500) });
+  await world.demo.closeGate("two", "validate");
+  const ask = (path, body) => world.api("POST", path, { token: owner.token, body });
+  const about = { owner: "me", template_version_id: template.active_version_id };
+  const pending = [
+    world.createWorkspace(owner, template), ask("/gate/v1/check?enforce=true", about), ask("/gate/v1/check", about), ask("/gate/v1/data", { input: about }),
+  ];
+  await world.demo.awaitGate("two", "validate");
+  await world.sql("SELECT pg_sleep(1.6)");
+  await world.demo.openGate("two", "validate");
+  const [create, enforced, checked, opa] = await Promise.all(pending);
+  for (const answer of [create, enforced]) assertError(answer, 403, "external_auth_required");
+  assert.deepEqual([checked.body.allowed, opa.body.result.allow], [false, false]);
+  for (const { external_auth } of [create.body, checked.body]) assert.equal(external_auth[0].exemption ?? null, null);
+});
+
 test("revoked, it is over at once", async () => {
   const [owner, template] = await subject();
   const { id } = await grant(owner, template);

@@ -213,6 +213,29 @@ test("nothing to do is 204, at once or after wait_ms", async () => {
   assert.ok(took >= 700 && took < 3000, `${took} ms`);
 });
 
+test("however many provisioners wait, the gate answers, and work is found without waiting", async () => {
+  await jobs.drain();
+  const replica = await world.replica({ settings: { HTTP_THREADS: "8" } });
+  const leave = new AbortController();
+  const wait = () => jobs.acquire({ service: replica, body: { wait_ms: 30000 }, signal: leave.signal });
+  const waiting = [];
+  const first = await new Promise((resolve, reject) => {
+    for (let i = 0; i < 5; i++) waiting.push(wait().then(resolve, (error) => (leave.signal.aborted ? null : reject(error))));
+  });
+  assert.equal(first.status, 204, first.text);
+  assert.match(first.headers["retry-after"], /^[1-9]/);
+  const owner = await world.createUser();
+  const template = await world.createTemplate();
+  const refused = await replica.request("POST", "/gate/v1/check", { token: owner.token, body: { owner: "me", template_version_id: template.active_version_id } });
+  assert.equal(refused.status, 200, "the gate answers");
+  assert.equal((await jobs.acquire({ service: replica })).status, 204);
+  leave.abort();
+  await Promise.all(waiting);
+  const { latest_build } = await jobs.workspace(owner, template);
+  await jobs.take({ id: latest_build.id, body: { wait_ms: 30000 }, service: replica });
+  await jobs.complete(latest_build.id);
+});
+
 test("a build that is added here or at another replica ends the wait", async () => {
   await jobs.drain();
   for (const service of [world.service, second]) {
