@@ -175,9 +175,10 @@ test("the storm", { timeout: 150000 }, async (t) => {
   const working = provisioners.map(provisioner);
   await crashes();
   over = true;
-  await Promise.all(clients);
-  // As if the time had passed for which the dead had claimed builds.
+  // As if the time had passed for which the dead had claimed builds and held keys.
   await world.sql("UPDATE builds SET lease_until = clock_timestamp() WHERE status = 'pending' AND lease_id IS NOT NULL");
+  await world.sql("UPDATE idempotency_keys SET held_until = clock_timestamp() WHERE held_until IS NOT NULL");
+  await Promise.all(clients);
   await eventually("every build has ended", async () =>
     (await world.sql("SELECT id FROM builds WHERE status IN ('pending', 'running') LIMIT 1")).length === 0, 60000);
   over = "drained";
