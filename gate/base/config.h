@@ -94,6 +94,9 @@ struct config {
 	struct secret bootstrap_admin_token;
 	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
 	int64_t receipt_lifetime_ms;
+	int64_t login_access_lifetime_ms;
+	int64_t login_refresh_idle_ms;
+	int64_t login_family_cap_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;

@@ -11,6 +11,8 @@
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
+#include "../api/oauth2.h"
+#include "../api/oauth2_metadata.h"
 #include "../api/prebuild.h"
 #include "../api/preflight.h"
 #include "../api/provisioner.h"
@@ -93,6 +95,11 @@ const struct route ROUTES_API[] = {
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
+
+	{"POST", "/oauth2/device_authorization", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_device_authorization},
+	{"POST", "/oauth2/token", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_token},
+	{"POST", "/oauth2/revoke", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_revoke},
+	{"GET", "/.well-known/oauth-authorization-server/...", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_oauth2_metadata},
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 
