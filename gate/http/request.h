@@ -59,8 +59,10 @@ const char *request_parameter(const struct request *request, const char *name);
 /* A parameter of the query, decoded; NULL where it is absent, "" where it is given twice or does not decode. */
 const char *request_query(const struct request *request, const char *name);
 
-/* A field of the form that was posted, in the same way. */
-const char *request_form(const struct request *request, const char *name);
+/* A parameter of the form, decoded; *ret_value is NULL where it is absent or has no value, which is the same (RFC 6749
+ * section 3.1). PROBLEM_BAD_REQUEST where it is given more than once or does not decode. */
+MUST_CHECK bool request_form(
+	const struct request *request, const char *name, const char **ret_value, struct problem *problem);
 
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *request, const char *name);

@@ -90,7 +90,7 @@ const char *session_csrf(const struct request *request)
 
 bool session_check_csrf(const struct request *request, struct problem *problem)
 {
-	const char *given = request_form(request, SESSION_CSRF_FIELD);
+	const char *given = form_value(request->arena, request->form, SESSION_CSRF_FIELD);
 	const char *right = session_csrf(request);
 
 	if (given != NULL && *right != '\0' &&
