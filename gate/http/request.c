@@ -18,14 +18,24 @@ const char *request_parameter(const struct request *request, const char *name)
 	return "";
 }
 
-const char *request_query(const struct request *request, const char *name)
+static const char *value_in(const struct request *request, const char *form, const char *name)
 {
-	const char *value = form_value(request->arena, request->query, name);
+	const char *value = form_value(request->arena, form, name);
 
 	/* Taken for absent, a limit, a user or an issuer that was meant to narrow the request would widen it. */
-	if (value == NULL && form_is_given(request->arena, request->query, name))
+	if (value == NULL && form_is_given(request->arena, form, name))
 		return "";
 	return value;
+}
+
+const char *request_query(const struct request *request, const char *name)
+{
+	return value_in(request, request->query, name);
+}
+
+const char *request_form(const struct request *request, const char *name)
+{
+	return value_in(request, request->form, name);
 }
 
 /* RFC 6265 section 4.2.1: pairs of name=value, divided by "; ". */

@@ -45,6 +45,7 @@ struct request {
 	const char *body; /* NUL-terminated; "" where there is none */
 	size_t body_size;
 	const struct json *json; /* the parsed body on routes that take JSON; an empty body is an empty object */
+	const char *form;        /* the body as sent on routes that take a form; "" on others: ask request_form */
 	const char *cookie;      /* the Cookie header, or NULL */
 	const char *headers[REQUEST_HEADER_COUNT];
 	bool wants_html; /* Accept prefers text/html */
@@ -57,6 +58,9 @@ const char *request_parameter(const struct request *request, const char *name);
 
 /* A parameter of the query, decoded; NULL where it is absent, "" where it is given twice or does not decode. */
 const char *request_query(const struct request *request, const char *name);
+
+/* A field of the form that was posted, in the same way. */
+const char *request_form(const struct request *request, const char *name);
 
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *request, const char *name);

@@ -112,6 +112,7 @@ static void fill_request(struct exchange *exchange)
 		.path = "",
 		.query = head->query,
 		.body = "",
+		.form = "",
 		.cookie = head_value(head, "Cookie"),
 		.wants_html = accepts_html_best(head_value(head, "Accept")),
 		.is_https = head->is_https,
@@ -159,6 +160,25 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 	return json_parse(request->body, request->body_size, ret_root, problem);
 }
 
+static bool read_form(struct exchange *exchange, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+
+	if (has_body(exchange) && !content_type_is_form(head_value(exchange->head, "Content-Type")))
+		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+			"The body must be sent with Content-Type: application/x-www-form-urlencoded.");
+	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
+		    problem)) {
+		exchange->close = true;
+		return false;
+	}
+	exchange->has_unread_body = false;
+	if (strlen(request->body) != request->body_size)
+		return problem_set(problem, PROBLEM_BAD_REQUEST, "The form holds a NUL.");
+	request->form = request->body;
+	return true;
+}
+
 static bool skip_body(struct exchange *exchange, struct problem *problem)
 {
 	if (!body_skip(&exchange->source, &exchange->framing)) {
@@ -186,6 +206,8 @@ static bool take_body(struct exchange *exchange, struct json **ret_root, struct 
 		return skip_body(exchange, problem);
 	case ROUTE_JSON_BODY:
 		return read_json(exchange, ret_root, problem);
+	case ROUTE_FORM_BODY:
+		return read_form(exchange, problem);
 	case ROUTE_ANY_BODY:
 		return ignore_body(exchange, problem);
 	}

@@ -11,6 +11,7 @@ struct breakers;
 struct flights;
 struct inquiries;
 struct receipt_keys;
+struct sign_in;
 struct verdict_cache;
 
 struct engine {
@@ -28,6 +29,7 @@ struct engine {
 	int64_t refresh_cooldown_ms;
 	struct receipt_keys *receipts; /* NULL: there are none */
 	int64_t receipt_lifetime_ms;
+	struct sign_in *sign_in; /* OpenID Connect (oidc.h); NULL: not configured */
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize
