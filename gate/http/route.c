@@ -5,12 +5,15 @@
 #include "../api/acquire.h"
 #include "../api/build.h"
 #include "../api/connect.h"
+#include "../api/connect_callback.h"
 #include "../api/decision.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
+#include "../api/page_device.h"
+#include "../api/page_providers.h"
 #include "../api/prebuild.h"
 #include "../api/preflight.h"
 #include "../api/provisioner.h"
@@ -93,6 +96,10 @@ const struct route ROUTES_API[] = {
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
+	{"POST", "/external-auth/{provider}/disconnect", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_disconnect},
+	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_providers},
+	{"GET", "/device", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_device},
+	{"POST", "/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_device_answer},
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 

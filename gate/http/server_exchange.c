@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/secret.h"
+#include "browser.h"
 #include "identify.h"
 
 /* What the lines before a body come to; more of them make the text grow. */
@@ -291,7 +292,8 @@ static void answer_problem(struct exchange *exchange, struct problem *problem)
 	for (size_t i = 0; i < exchange->reply.header_count; i++)
 		if (strcmp(exchange->reply.headers[i].name, "WWW-Authenticate") == 0)
 			challenge = arena_copy(exchange->arena, exchange->reply.headers[i].value);
-	reply_problem(&exchange->reply, problem, exchange->request.id);
+	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem))
+		reply_problem(&exchange->reply, problem, exchange->request.id);
 	if (challenge != NULL)
 		reply_add_header(&exchange->reply, "WWW-Authenticate", challenge);
 	if (exchange->reply.outcome == NULL)

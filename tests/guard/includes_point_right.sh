@@ -32,6 +32,7 @@ xargs grep -n '^[[:space:]]*#[[:space:]]*include' /dev/null <"$list" | awk -v li
 		seam["gate/http/request.h"] = seam["gate/http/reply.h"] = seam["gate/http/service.h"] = 1
 		seam["gate/http/identify.h"] = seam["gate/http/subject.h"] = seam["gate/http/page.h"] = 1
 		seam["gate/http/idempotency.h"] = seam["gate/http/session.h"] = 1
+		seam["gate/http/browser.h"] = seam["gate/http/link_session.h"] = 1
 
 		# A foreign header and the one place that sees it.
 		home["^civetweb\\.h$"] = "^gate/http/server\\.c$"
