@@ -45,8 +45,11 @@ struct request {
 	const char *body; /* NUL-terminated; "" where there is none */
 	size_t body_size;
 	const struct json *json; /* the parsed body on routes that take JSON; an empty body is an empty object */
-	const char *form;        /* the body as sent on routes that take a form; "" on others: ask request_form */
-	const char *cookie;      /* the Cookie header, or NULL */
+	const char *form;   /* the body on routes that take a form, as sent; "" elsewhere and where there is none */
+	const char *cookie; /* the Cookie header, or NULL */
+	const char *agent;  /* the User-Agent header, or NULL */
+	const char *authorization; /* the Authorization header, or NULL; who calls the API is in caller */
+	const char *address;       /* of the peer: the client, or the proxy in front; "" where it is not known */
 	const char *headers[REQUEST_HEADER_COUNT];
 	bool wants_html; /* Accept prefers text/html */
 	bool is_https;
