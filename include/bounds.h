@@ -146,6 +146,35 @@
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
 
+/* --- login server ------------------------------------------------------------------------------------------------ */
+
+/* RFC 8628: time to walk to a browser and sign in with two factors; its example's interval, and the step of its section
+ * 3.5. A client that never slows down is not made to wait longer than the bound. */
+#define DEVICE_LIFETIME_S 900
+#define DEVICE_INTERVAL_S 5
+#define DEVICE_INTERVAL_STEP_S 5
+#define DEVICE_INTERVAL_MAX_S 60
+
+/* Codes that wait for an answer. An office behind one address starts some at once; more live codes make guessing one
+ * easier. */
+#define DEVICE_LIVE_OF_ADDRESS_MAX 100
+#define DEVICE_LIVE_MAX 1000
+
+/* 8 of 31 symbols are 39.6 bits. Wrong codes that are heard within the life of one: somebody who mistypes does it a few
+ * times, an office is many of them, and twice as many as everybody's together (two windows may touch one code's life) stay
+ * below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). */
+#define DEVICE_WRONG_OF_ACCOUNT_MAX 10
+#define DEVICE_WRONG_OF_ADDRESS_MAX 20
+#define DEVICE_WRONG_MAX 90
+
+#define DEVICE_AGENT_BYTES_MAX 200   /* a User-Agent, shown to who approves */
+#define LOGIN_PARAMETER_BYTES_MAX 512 /* our codes and tokens have 72 characters; longer is not ours */
+#define LOGIN_FAMILIES_MAX 50        /* logins of one user; the oldest goes: some machines, each with some profiles */
+#define LOGIN_ACCESS_MIN_MS 60000
+#define LOGIN_ACCESS_MAX_MS 86400000
+#define LOGIN_REFRESH_MIN_MS 60000
+#define LOGIN_REFRESH_MAX_MS 31622400000 /* a year */
+
 /* REQUIREMENTS_MAX providers of PROVIDER_ID_BYTES_MAX with their generations are 3 KiB of claims, 4 KiB in base64. */
 #define RECEIPT_BYTES_MAX 8192
 

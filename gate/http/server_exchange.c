@@ -115,6 +115,9 @@ static void fill_request(struct exchange *exchange)
 		.body = "",
 		.form = "",
 		.cookie = head_value(head, "Cookie"),
+		.agent = head_value(head, "User-Agent"),
+		.authorization = head_value(head, "Authorization"),
+		.address = head->address != NULL ? head->address : "",
 		.wants_html = accepts_html_best(head_value(head, "Accept")),
 		.is_https = head->is_https,
 	};
@@ -128,19 +131,54 @@ static bool has_body(const struct exchange *exchange)
 	return exchange->framing.is_chunked || exchange->framing.length > 0;
 }
 
+/* RFC 6750 section 2: one way to send a token, and never the URL. Below a pattern that takes any rest of a path the
+ * query is somebody else's. */
+static bool check_query(const struct exchange *exchange, bool is_sent, struct problem *problem)
+{
+	const struct request *request = &exchange->request;
+
+	if (!is_sent || exchange->route->body == ROUTE_ANY_BODY ||
+		!form_is_given(request->arena, request->query, "access_token"))
+		return true;
+	return problem_set(problem, PROBLEM_BAD_REQUEST, "A token is sent in a header, and nothing of it in the URL.");
+}
+
+/* RFC 6750 section 3.1: the error of each refusal; a token that was sent and is no good is told apart from none. */
+static const char *challenge_of(enum problem_kind kind, bool is_sent)
+{
+	if (kind == PROBLEM_UNAUTHENTICATED && is_sent)
+		return "Bearer error=\"invalid_token\"";
+	if (kind == PROBLEM_BAD_REQUEST)
+		return "Bearer error=\"invalid_request\"";
+	return NULL;
+}
+
 static bool identify(struct exchange *exchange, struct problem *problem)
 {
-	const char *authorization = head_value(exchange->head, "Authorization");
 	const char *session_token = head_value(exchange->head, "Coder-Session-Token");
+	bool is_sent;
 
 	if (exchange->route->caller == ROUTE_NEEDS_NOTHING)
 		return true;
-	if (identify_caller(&exchange->request, authorization, session_token, problem))
+	is_sent = identify_is_token_sent(exchange->request.authorization, session_token);
+	if (check_query(exchange, is_sent, problem) &&
+		identify_caller(&exchange->request, exchange->request.authorization, session_token, problem))
 		return true;
-	/* RFC 6750 section 3: a token that was sent and is no good is told apart from none. */
-	if (problem->kind == PROBLEM_UNAUTHENTICATED && (authorization != NULL || session_token != NULL))
-		reply_add_header(&exchange->reply, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+	reply_add_header(&exchange->reply, "WWW-Authenticate", challenge_of(problem->kind, is_sent));
 	return false;
+}
+
+static bool read_body(struct exchange *exchange, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+
+	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
+		    problem)) {
+		exchange->close = true;
+		return false;
+	}
+	exchange->has_unread_body = false;
+	return true;
 }
 
 static bool read_json(struct exchange *exchange, struct json **ret_root, struct problem *problem)
@@ -150,17 +188,14 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 	if (has_body(exchange) && !content_type_is_json(head_value(exchange->head, "Content-Type")))
 		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 			"The body must be sent with Content-Type: application/json.");
-	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
-		    problem)) {
-		exchange->close = true;
+	if (!read_body(exchange, problem))
 		return false;
-	}
-	exchange->has_unread_body = false;
 	if (request->body_size == 0)
 		return json_parse("{}", 2, ret_root, problem);
 	return json_parse(request->body, request->body_size, ret_root, problem);
 }
 
+/* A NUL would end the text before the body's end. */
 static bool read_form(struct exchange *exchange, struct problem *problem)
 {
 	struct request *request = &exchange->request;
@@ -168,14 +203,10 @@ static bool read_form(struct exchange *exchange, struct problem *problem)
 	if (has_body(exchange) && !content_type_is_form(head_value(exchange->head, "Content-Type")))
 		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 			"The body must be sent with Content-Type: application/x-www-form-urlencoded.");
-	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
-		    problem)) {
-		exchange->close = true;
+	if (!read_body(exchange, problem))
 		return false;
-	}
-	exchange->has_unread_body = false;
-	if (strlen(request->body) != request->body_size)
-		return problem_set(problem, PROBLEM_BAD_REQUEST, "The form holds a NUL.");
+	if (memchr(request->body, '\0', request->body_size) != NULL)
+		return problem_set(problem, PROBLEM_BAD_REQUEST, "The body is not form-encoded.");
 	request->form = request->body;
 	return true;
 }

@@ -25,6 +25,7 @@ struct request_head {
 	const char *target;  /* as sent, without the query */
 	const char *query;   /* as sent, "" where there is none */
 	const char *version; /* "1.1" */
+	const char *address; /* of the peer; "" where it is not known */
 	bool is_https;
 	bool lines_are_clean; /* every line ends with CRLF, none is folded, and all of them were read */
 	size_t line_count;

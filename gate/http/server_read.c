@@ -128,12 +128,12 @@ bool body_ignore(const struct body_source *source, const struct body_framing *fr
 	return size < 0 || (!framing->is_chunked && size != framing->length) ? cut_short(problem) : true;
 }
 
-static bool names_type(const char *content_type, const char *type)
+static bool content_type_is(const char *content_type, const char *expected)
 {
-	size_t size = strlen(type);
+	size_t size = strlen(expected);
 	const char *rest;
 
-	if (content_type == NULL || strncasecmp(content_type, type, size) != 0)
+	if (content_type == NULL || strncasecmp(content_type, expected, size) != 0)
 		return false;
 	rest = content_type + size;
 	rest += strspn(rest, " \t");
@@ -142,10 +142,10 @@ static bool names_type(const char *content_type, const char *type)
 
 bool content_type_is_json(const char *content_type)
 {
-	return names_type(content_type, "application/json");
+	return content_type_is(content_type, "application/json");
 }
 
 bool content_type_is_form(const char *content_type)
 {
-	return names_type(content_type, "application/x-www-form-urlencoded");
+	return content_type_is(content_type, "application/x-www-form-urlencoded");
 }
