@@ -99,14 +99,16 @@ bool api_page_device(const struct request *request, struct reply *reply, struct 
 
 bool api_page_device_answer(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	const char *user_code = request_form(request, "user_code");
-	const char *decision = request_form(request, "decision");
+	const char *user_code = NULL;
+	const char *decision = NULL;
 	struct browser_session session = {.id = NULL};
 
 	browser_add_headers(reply);
-	if (!session_find_login(request, &session, problem) || !session_check_csrf(request, problem))
+	if (!session_find_login(request, &session, problem) || !session_check_csrf(request, problem) ||
+		!request_form(request, "user_code", &user_code, problem) ||
+		!request_form(request, "decision", &decision, problem))
 		return false;
-	if (user_code == NULL || user_code[0] == '\0')
+	if (user_code == NULL)
 		return problem_set(problem, PROBLEM_BAD_REQUEST, "The form holds no code.");
 	if (decision == NULL)
 		return compare(request, &session, user_code, reply, problem);

@@ -18,12 +18,12 @@ const char *request_parameter(const struct request *request, const char *name)
 	return "";
 }
 
-static const char *value_in(const struct request *request, const char *form, const char *name)
+const char *request_query(const struct request *request, const char *name)
 {
-	const char *value = form_value(request->arena, form, name);
+	const char *value = form_value(request->arena, request->query, name);
 
 	/* Taken for absent, a limit, a user or an issuer that was meant to narrow the request would widen it. */
-	if (value == NULL && form_is_given(request->arena, form, name))
+	if (value == NULL && form_is_given(request->arena, request->query, name))
 		return "";
 	return value;
 }
