@@ -4,26 +4,16 @@
 #include "connect.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "../base/clock.h"
-#include "../base/log.h"
-#include "../base/metrics.h"
 #include "../base/text.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/oauth.h"
-#include "../link/validate.h"
-#include "../link/verdict_cache.h"
+#include "../link/save_grant.h"
 #include "../store/browser.h"
-#include "../store/links.h"
 #include "../web/page.h"
 
 #define SESSION_COOKIE "gatehouse_session"
-
-/* How long a granted token waits for a database that is away, and how often it is tried. */
-#define SAVE_PATIENCE_MS 30000
-#define SAVE_PAUSE_US 250000
 
 /* An OAuth error word longer than this is not one: RFC 6749 section 4.1.2.1 has at most 25 characters. */
 #define ERROR_WORD_BYTES_MAX 64
@@ -211,45 +201,6 @@ static bool take_state(const struct request *request, const struct browser_sessi
 	return check_issuer(request, provider, problem);
 }
 
-/* A token that was granted is saved before anything else is done with it, and waits for a database that is away: the
- * code it was granted for is spent. */
-static bool save_link(const struct request *request, const struct link_tokens *tokens, int64_t *ret_generation,
-	struct problem *problem)
-{
-	struct deadline deadline = deadline_in_ms(SAVE_PATIENCE_MS);
-
-	while (!link_save(request->service->store, tokens, ret_generation, problem)) {
-		if (problem->kind != PROBLEM_DATABASE_UNAVAILABLE || deadline_passed(deadline))
-			return false;
-		(void)usleep(SAVE_PAUSE_US);
-	}
-	verdict_cache_drop(request->service->engine->verdicts, tokens->owner_id,
-		providers_find(&request->service->engine->providers, tokens->provider_id));
-	return true;
-}
-
-/* Learns whose account it is. That this fails takes nothing back: the link is saved. */
-static const char *learn_account(const struct request *request, const struct provider *provider,
-	const struct link_tokens *tokens, int64_t generation)
-{
-	struct provider_user user = {.login = ""};
-	struct app_installation *installations = NULL;
-	size_t installation_count = 0;
-	struct problem problem;
-	int64_t asked_us = clock_monotonic_us();
-	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
-		request->arena, &user, &installation_count, &installations);
-	const char *account = user.login[0] != '\0' ? user.login : NULL;
-	const struct verdict_key key = {tokens->owner_id, provider, generation};
-
-	verdict_cache_put(request->service->engine->verdicts, &key, validation, asked_us);
-	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
-							  tokens->provider_id, generation, account, &problem))
-		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),
-			log_string("provider", provider->id));
-	return account;
-}
-
 static void tell_success(
 	const struct request *request, const struct provider *provider, const char *account, struct reply *reply)
 {
@@ -289,19 +240,12 @@ static bool finish(const struct request *request, struct reply *reply, struct pr
 		!oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
 		return false;
 
-	const struct link_tokens tokens = {.owner_id = session.user.id,
-		.provider_id = provider->id,
-		.access_token = grant.access_token,
-		.refresh_token = grant.refresh_token,
-		.extras = grant.extras,
-		.expires_at_ms = grant.expires_at_ms};
-
-	if (!save_link(request, &tokens, &generation, problem))
+	if (!save_grant(engine, provider, session.user.id, &grant, "link", &generation, problem))
 		return false;
-	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "link"}}, 1);
 	subject_audit(request, "link.create", session.user.id, provider->id);
 
-	const char *account = learn_account(request, provider, &tokens, generation);
+	const struct saved_grant saved = {session.user.id, grant.access_token, generation};
+	const char *account = save_grant_account(engine, provider, &saved, request->id, request->arena);
 
 	if (state.redirect != NULL)
 		reply_redirect(reply, state.redirect);

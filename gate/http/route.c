@@ -6,6 +6,7 @@
 #include "../api/build.h"
 #include "../api/connect.h"
 #include "../api/decision.h"
+#include "../api/device_link.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
@@ -74,6 +75,8 @@ const struct route ROUTES_API[] = {
 	{"GET", USERS "/{user}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list_of_user},
 	{"GET", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_get},
 	{"DELETE", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_unlink},
+	{"GET", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_device_link_start},
+	{"POST", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_device_link_poll},
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
