@@ -7,6 +7,7 @@
 #include "../api/connect.h"
 #include "../api/connect_callback.h"
 #include "../api/decision.h"
+#include "../api/device_link.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/health.h"
@@ -77,6 +78,8 @@ const struct route ROUTES_API[] = {
 	{"GET", USERS "/{user}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list_of_user},
 	{"GET", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_get},
 	{"DELETE", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_unlink},
+	{"GET", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_device_link_start},
+	{"POST", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_device_link_poll},
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
@@ -97,6 +100,7 @@ const struct route ROUTES_API[] = {
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
 	{"POST", "/external-auth/{provider}/disconnect", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_disconnect},
+	{"POST", "/external-auth/{provider}/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_device_link_page},
 	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_providers},
 	{"GET", "/device", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_device},
 	{"POST", "/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_device_answer},
