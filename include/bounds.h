@@ -180,6 +180,25 @@
 #define TICKET_LIFETIME_S 300           /* contract section 6 */
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
+#define LOGIN_SESSION_LIFETIME_S 43200  /* a working day; then the sign-in service is asked again */
+
+/* --- sign-in ----------------------------------------------------------------------------------------------------- */
+
+/* An ID token with the groups of a large company is some KiB; its header is two or three short members. */
+#define ID_TOKEN_BYTES_MAX PROVIDER_TOKEN_BYTES_MAX
+
+#define OIDC_SUBJECT_BYTES_MAX 255 /* OpenID Connect Core section 2 */
+#define OIDC_SKEW_S 60             /* between the sign-in service's clock and ours */
+
+/* A sign-in service publishes two or three keys: the one that signs, the one before and the next. */
+#define OIDC_KEYS_MAX 16
+
+/* A key that the sign-in service has withdrawn is not trusted for longer than this. */
+#define OIDC_KEYS_MAX_AGE_MS 3600000
+
+/* Below 2048 bits a key is within reach of a large attacker (NIST SP 800-131A); above 8192 it costs time only. */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192
 
 /* --- login server ------------------------------------------------------------------------------------------------ */
 
@@ -233,6 +252,9 @@
 
 /* One value: a connection string, a list of keys, a regular expression. */
 #define CONFIG_VALUE_BYTES_MAX 4096
+
+/* A client id, a claim's name, a list of scopes: they go into a URL. */
+#define CONFIG_WORD_BYTES_MAX 1024
 
 /* Configuration with all it was read from: every value and every key as long as it may be, each with its place. */
 #define CONFIG_ARENA_BYTES_MAX (128 * 1024 * 1024)

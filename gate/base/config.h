@@ -94,6 +94,12 @@ struct config {
 	struct secret bootstrap_admin_token;
 	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
 	int64_t receipt_lifetime_ms;
+	const char *oidc_issuer; /* "": nobody signs in */
+	const char *oidc_client_id;
+	struct secret oidc_client_secret; /* empty: a public client */
+	const char *oidc_username_claim;
+	const char *oidc_scopes;
+	bool oidc_allow_signups;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;

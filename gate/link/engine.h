@@ -38,6 +38,15 @@ struct engine {
  * with PROBLEM_PROVIDER_FAILED where the document could not be had. */
 MUST_CHECK bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem);
 
+/* The same, and what sign-in needs beside it (oidc.h). */
+struct sign_in_endpoints {
+	const char *keys_url;
+	const char *userinfo_url; /* "": none */
+	bool says_issuer;         /* its answers to a browser name it (RFC 9207 section 3) */
+};
+MUST_CHECK bool provider_discover_sign_in(struct engine *engine, struct provider *provider,
+	struct sign_in_endpoints *ret_endpoints, struct problem *problem);
+
 /* The provider of this id; PROBLEM_PROVIDER_NOT_CONFIGURED with the id in detail where there is none. */
 MUST_CHECK bool engine_find_provider(
 	const struct engine *engine, const char *id, struct provider **ret_provider, struct problem *problem);

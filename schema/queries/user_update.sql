@@ -4,6 +4,7 @@ UPDATE users u
 SET status = CASE WHEN $2::boolean IS NULL THEN u.status WHEN $2 THEN 'suspended' ELSE 'active' END,
   email = CASE WHEN $4 THEN NULL ELSE coalesce($3, u.email) END,
   roles = coalesce($5, u.roles),
+  sessions_generation = u.sessions_generation + CASE WHEN $2 THEN 1 ELSE 0 END,
   updated_at = now()
 WHERE u.id = $1 AND u.roles = $6 AND NOT u.is_system
 RETURNING u.id, u.username, u.email, u.status = 'suspended', u.roles, u.created_at

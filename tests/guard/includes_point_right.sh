@@ -37,7 +37,7 @@ xargs grep -n '^[[:space:]]*#[[:space:]]*include' /dev/null <"$list" | awk -v li
 		# A foreign header and the one place that sees it.
 		home["^civetweb\\.h$"] = "^gate/http/server\\.c$"
 		home["^(cjson/)?cJSON(_Utils)?\\.h$"] = "^gate/base/json\\.c$"
-		home["^openssl/"] = "^gate/(base/secret|http/server_tls)\\.c$"
+		home["^openssl/"] = "^gate/(base/(secret|jwt)|http/server_tls)\\.c$"
 		home["^curl/"] = "^gate/link/http_client\\.c$"
 		home["^yaml\\.h$"] = "^gate/base/yaml\\.c$"
 		home["^(postgresql/)?(libpq-|libpq/|pg_config|postgres_ext|server/)"] = "^gate/store/"
