@@ -215,15 +215,15 @@
 #define DEVICE_LIVE_MAX 1000
 
 /* 8 of 31 symbols are 39.6 bits. Wrong codes that are heard within the life of one: somebody who mistypes does it a few
- * times, an office is many of them, and twice as many as everybody's together (two windows may touch one code's life) stay
- * below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). */
+ * times, an office is many of them, and twice as many as everybody's together (two windows may touch one code's life)
+ * stay below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). */
 #define DEVICE_WRONG_OF_ACCOUNT_MAX 10
 #define DEVICE_WRONG_OF_ADDRESS_MAX 20
 #define DEVICE_WRONG_MAX 90
 
-#define DEVICE_AGENT_BYTES_MAX 200   /* a User-Agent, shown to who approves */
+#define DEVICE_AGENT_BYTES_MAX 200    /* a User-Agent, shown to who approves */
 #define LOGIN_PARAMETER_BYTES_MAX 512 /* our codes and tokens have 72 characters; longer is not ours */
-#define LOGIN_FAMILIES_MAX 50        /* logins of one user; the oldest goes: some machines, each with some profiles */
+#define LOGIN_FAMILIES_MAX 50         /* logins of one user; the oldest goes: some machines, each with some profiles */
 #define LOGIN_ACCESS_MIN_MS 60000
 #define LOGIN_ACCESS_MAX_MS 86400000
 #define LOGIN_REFRESH_MIN_MS 60000

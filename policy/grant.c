@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The login server's two machines: a device code (RFC 8628 sections 3.3 to 3.5), and a family of rotating refresh tokens
- * (RFC 9700 section 4.14.2). The statements of the store carry out what is said here, each in one conditional step. */
+/* The login server's two machines: a device code (RFC 8628 sections 3.3 to 3.5), and a family of rotating refresh
+ * tokens (RFC 9700 section 4.14.2). The statements of the store carry out what is said here, each in one conditional
+ * step. */
+#include "must_check.h"
 #include "policy.h"
 
-/* An approved code is redeemed so long after its expiry: its owner said yes in time, and a client that polls at its
- * interval comes behind them. */
-#define LATE_MS GRANT_LATE_MS
-
-/* Where a move leads from the state it starts in; any other move from there is unlawful. */
+/* An approved code is redeemed a little behind its expiry, too: its owner said yes in time, and a client that polls at
+ * its interval comes behind them. Where a move leads from the state it starts in; any other move from there is
+ * unlawful. */
 static const struct {
 	enum grant_state from;
 	enum grant_move move;
@@ -16,12 +16,12 @@ static const struct {
 } moves[] = {
 	{GRANT_PENDING, GRANT_APPROVE, GRANT_APPROVED, 0},
 	{GRANT_PENDING, GRANT_DENY, GRANT_DENIED, 0},
-	{GRANT_APPROVED, GRANT_CONSUME, GRANT_CONSUMED, LATE_MS},
+	{GRANT_APPROVED, GRANT_CONSUME, GRANT_CONSUMED, GRANT_LATE_MS},
 };
 
 bool grant_may_move(const struct grant_facts *facts, enum grant_move move, int64_t now_ms, enum grant_state *ret_state)
 {
-	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+	for (size_t i = 0; i < COUNT_OF(moves); i++)
 		if (moves[i].from == facts->state && moves[i].move == move &&
 			now_ms - moves[i].late_ms < facts->expires_at_ms) {
 			*ret_state = moves[i].to;

@@ -27,6 +27,9 @@ static const char *const device_answer_words[] = {DEVICE_ANSWER_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
 static const char *const receipt_reason_words[] = {RECEIPT_REASON_LIST(WORD)};
+static const char *const grant_state_words[] = {GRANT_STATE_LIST(WORD)};
+static const char *const grant_answer_words[] = {GRANT_ANSWER_LIST(WORD)};
+static const char *const family_answer_words[] = {FAMILY_ANSWER_LIST(WORD)};
 
 #undef WORD
 #undef REASON_WORD
@@ -134,6 +137,21 @@ const char *action_word(enum action action)
 	return word_at(action_words, COUNT_OF(action_words), action);
 }
 
+const char *grant_state_word(enum grant_state state)
+{
+	return word_at(grant_state_words, COUNT_OF(grant_state_words), state);
+}
+
+const char *grant_answer_word(enum grant_answer answer)
+{
+	return word_at(grant_answer_words, COUNT_OF(grant_answer_words), answer);
+}
+
+const char *family_answer_word(enum family_answer answer)
+{
+	return word_at(family_answer_words, COUNT_OF(family_answer_words), answer);
+}
+
 const char *receipt_reason_word(enum receipt_reason reason)
 {
 	return word_at(receipt_reason_words, COUNT_OF(receipt_reason_words), reason);
@@ -162,6 +180,11 @@ enum outcome outcome_from_word(const char *word)
 enum moment moment_from_word(const char *word)
 {
 	return (enum moment)word_find(moment_words, MOMENT_COUNT, word);
+}
+
+enum grant_state grant_state_from_word(const char *word)
+{
+	return (enum grant_state)word_find(grant_state_words, GRANT_STATE_COUNT, word);
 }
 
 enum role role_from_word(const char *word)

@@ -100,6 +100,9 @@ struct config {
 	const char *oidc_username_claim;
 	const char *oidc_scopes;
 	bool oidc_allow_signups;
+	int64_t login_access_lifetime_ms;
+	int64_t login_refresh_idle_ms;
+	int64_t login_family_cap_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;

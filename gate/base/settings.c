@@ -66,6 +66,12 @@ const struct setting settings[] = {
 		"Make a user for who signs in and has none"},
 	{"oidc_scopes", SETTING_WORD, AT(oidc_scopes), "openid profile email", 0, 0, NULL,
 		"Scopes asked for at sign-in, blank-separated"},
+	{"login_access_lifetime", SETTING_DURATION, AT(login_access_lifetime_ms), "15m", LOGIN_ACCESS_MIN_MS,
+		LOGIN_ACCESS_MAX_MS, NULL, "How long an access token of the command line is good"},
+	{"login_refresh_idle", SETTING_DURATION, AT(login_refresh_idle_ms), "720h", LOGIN_REFRESH_MIN_MS,
+		LOGIN_REFRESH_MAX_MS, NULL, "A login of the command line ends when it was not used for so long"},
+	{"login_family_cap", SETTING_DURATION, AT(login_family_cap_ms), "2160h", LOGIN_REFRESH_MIN_MS,
+		LOGIN_REFRESH_MAX_MS, NULL, "A login of the command line ends after so long, however often it is used"},
 	{"log_level", SETTING_LOG_LEVEL, AT(log_level), "info", 0, 0, NULL, "debug, info, warn or error"},
 	{"log_format", SETTING_LOG_FORMAT, AT(log_format), NULL, 0, 0, "json; text on a terminal", "json or text"},
 	/* Five hundred creates may wait for a slow provider, and others must still be served. */

@@ -18,6 +18,7 @@
 #include "../api/prebuild.h"
 #include "../api/preflight.h"
 #include "../api/provisioner.h"
+#include "../api/sign_in.h"
 #include "../api/template.h"
 #include "../api/token.h"
 #include "../api/user.h"
@@ -101,6 +102,10 @@ const struct route ROUTES_API[] = {
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
 	{"POST", "/external-auth/{provider}/disconnect", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_disconnect},
 	{"POST", "/external-auth/{provider}/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_device_link_page},
+	{"GET", "/login", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_page},
+	{"GET", "/login/start", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_start},
+	{"GET", "/login/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_callback},
+	{"POST", "/logout", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_sign_out},
 	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_providers},
 	{"GET", "/device", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_device},
 	{"POST", "/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_device_answer},

@@ -9,6 +9,45 @@
 #include "store.h"
 #include "token_families.h"
 
+/* --- for the command line ----------------------------------------------------------------------------------------- */
+
+/* A request for a code, and where it came from. */
+struct device_request {
+	const char *client_id;
+	const char *address;
+	const char *agent; /* a User-Agent, or NULL */
+};
+
+struct device_codes {
+	struct secret device_code; /* 256 bits */
+	const char *user_code;     /* XXXX-XXXX, of 31 symbols that are not taken for one another */
+	int64_t lifetime_s;
+	int64_t interval_s;
+};
+
+/* *ret_given false: too many codes wait for an answer already, from this address or altogether. */
+MUST_CHECK bool device_grant_insert(struct store *store, struct arena *arena, const struct device_request *request,
+	bool *ret_given, struct device_codes *ret_codes, struct problem *problem);
+
+/* A device code as a client sent it. */
+struct device_poll {
+	const char *device_code;
+	const char *client_id;
+	struct login_limits limits;
+};
+
+struct device_outcome {
+	enum grant_answer answer; /* GRANT_ANSWER_SPENT also for a code nobody knows and for another client's */
+	struct login_pair pair;   /* GRANT_ANSWER_REDEEM and GRANT_ANSWER_REPLAY */
+	const char *user_id;      /* GRANT_ANSWER_REDEEM: whose login has begun */
+};
+
+/* One poll (RFC 8628 section 3.4). Tokens are drawn before the one statement that consumes the code and mints them;
+ * where the database fails in it, the code stays redeemable. Of many at once one redeems, and the others get the same.
+ */
+MUST_CHECK bool device_grant_poll(struct store *store, struct arena *arena, const struct device_poll *poll,
+	struct device_outcome *ret_outcome, struct problem *problem);
+
 /* --- for the page where a user answers ---------------------------------------------------------------------------- */
 
 /* Who enters a code. Wrong codes are counted for this user, this address, and everybody together. */

@@ -25,6 +25,10 @@ static const struct {
 	[SWEEP_REFUSALS] = {QUERY_RETENTION_REFUSALS, "refusals"},
 	[SWEEP_IDEMPOTENCY_KEYS] = {QUERY_RETENTION_IDEMPOTENCY_KEYS, "idempotency_keys"},
 	[SWEEP_EXEMPTIONS] = {QUERY_RETENTION_EXEMPTIONS, "exemptions"},
+	[SWEEP_DEVICE_GRANTS] = {QUERY_RETENTION_DEVICE_GRANTS, "device_grants"},
+	[SWEEP_LOGINS] = {QUERY_RETENTION_LOGINS, "logins"},
+	[SWEEP_ACCESS_TOKENS] = {QUERY_RETENTION_ACCESS_TOKENS, "access_tokens"},
+	[SWEEP_LOGIN_ATTEMPTS] = {QUERY_RETENTION_LOGIN_ATTEMPTS, "login_attempts"},
 };
 
 void retention_start(struct retention *retention, struct retention_limits limits)

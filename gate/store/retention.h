@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long rows stay that nobody removes: decisions by their age, those that are not allowed also by their number, and
- * with them idempotency keys and exemptions whose time is over. A sweep goes in small steps between which the decision
- * log's writer does its own work; rows that another process removes at the same time are left to it. */
+ * with them idempotency keys, exemptions, device codes and logins whose time is over. A sweep goes in small steps
+ * between which the decision log's writer does its own work; rows that another process removes at the same time are
+ * left to it. */
 #ifndef STORE_RETENTION_H
 #define STORE_RETENTION_H
 
@@ -26,6 +27,10 @@ enum sweep {
 	SWEEP_REFUSALS,
 	SWEEP_IDEMPOTENCY_KEYS,
 	SWEEP_EXEMPTIONS,
+	SWEEP_DEVICE_GRANTS,
+	SWEEP_LOGINS,
+	SWEEP_ACCESS_TOKENS,
+	SWEEP_LOGIN_ATTEMPTS,
 	SWEEP_COUNT /* no sweep is under way */
 };
 
