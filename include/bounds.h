@@ -221,9 +221,8 @@
 #define DEVICE_WRONG_OF_ADDRESS_MAX 20
 #define DEVICE_WRONG_MAX 90
 
-#define DEVICE_AGENT_BYTES_MAX 200    /* a User-Agent, shown to who approves */
-#define LOGIN_PARAMETER_BYTES_MAX 512 /* our codes and tokens have 72 characters; longer is not ours */
-#define LOGIN_FAMILIES_MAX 50         /* logins of one user; the oldest goes: some machines, each with some profiles */
+#define DEVICE_AGENT_BYTES_MAX 200 /* a User-Agent, shown to who approves */
+#define LOGIN_FAMILIES_MAX 50      /* logins of one user; the oldest goes: some machines, each with some profiles */
 #define LOGIN_ACCESS_MIN_MS 60000
 #define LOGIN_ACCESS_MAX_MS 86400000
 #define LOGIN_REFRESH_MIN_MS 60000

@@ -13,6 +13,8 @@
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
+#include "../api/oauth2.h"
+#include "../api/oauth2_metadata.h"
 #include "../api/page_device.h"
 #include "../api/page_providers.h"
 #include "../api/prebuild.h"
@@ -109,6 +111,11 @@ const struct route ROUTES_API[] = {
 	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_providers},
 	{"GET", "/device", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_device},
 	{"POST", "/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_device_answer},
+
+	{"POST", "/oauth2/device_authorization", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_device_authorization},
+	{"POST", "/oauth2/token", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_token},
+	{"POST", "/oauth2/revoke", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_revoke},
+	{"GET", "/.well-known/oauth-authorization-server/...", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_oauth2_metadata},
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 
