@@ -91,6 +91,10 @@
 /* Workspaces built ahead by one call: a morning's worth of a team, and one statement of some hundred rows. */
 #define PREBUILDS_MAX 100
 
+/* Builds of one workspace that are not over. They are carried out one after the other, and whoever looks for the next
+ * build passes over all that wait: more of them serve nobody. */
+#define BUILDS_OPEN_MAX 100
+
 /* What a provisioner says of a build that failed: the end of its output. */
 #define BUILD_ERROR_CHARS_MAX 4000
 

@@ -48,7 +48,7 @@
 	X(METRIC_LOG_DROPPED, "gatehouse_log_lines_dropped_total", COUNTER,                                            \
 		"Log lines dropped because nobody took them", "")                                                      \
 	X(METRIC_DECISION_LOG_DROPPED, "gatehouse_decision_log_dropped_total", COUNTER,                                \
-		"Refusals not written to the decision log because its queue was full", "")                             \
+		"Decisions not written to the decision log because its queue was full or they came too fast", "")      \
 	X(METRIC_SWEPT, "gatehouse_swept_rows_total", COUNTER, "Rows removed because their time was over", "what")
 
 #define ENUMERATE(id, name, kind, help, labels) id,

@@ -74,7 +74,7 @@ static enum device_claim_state state_of(const char *word)
 	return (enum device_claim_state)i;
 }
 
-bool provider_device_claim(struct store *store, struct arena *arena, const struct device_key *key, const char *poll_id,
+static bool claim_once(struct store *store, struct arena *arena, const struct device_key *key, const char *poll_id,
 	struct device_claim *ret_claim, struct problem *problem)
 {
 	struct call call;
@@ -100,6 +100,18 @@ bool provider_device_claim(struct store *store, struct arena *arena, const struc
 		ret_claim->readable = row_cell(
 			&row, arena, store_vault(store), key_id, code_cell(key, arena), &ret_claim->device_code);
 	return true;
+}
+
+bool provider_device_claim(struct store *store, struct arena *arena, const struct device_key *key, const char *poll_id,
+	struct device_claim *ret_claim, struct problem *problem)
+{
+	if (!claim_once(store, arena, key, poll_id, ret_claim, problem))
+		return false;
+	/* A statement that waited for the row sees it as it is now, but the links as they were before it waited: one
+	 * that has just been made is seen by the next. */
+	if (ret_claim->state != DEVICE_CLAIM_OVER || strcmp(ret_claim->outcome, "granted") != 0)
+		return true;
+	return claim_once(store, arena, key, poll_id, ret_claim, problem);
 }
 
 bool provider_device_release(struct store *store, const struct device_key *key, const char *poll_id,

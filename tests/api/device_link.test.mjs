@@ -430,7 +430,7 @@ test("a token that is no bearer token is not stored", async () => {
   assertError(answer, 502, "provider_failed");
   assert.match(answer.body.detail, /no bearer token/);
   assert.deepEqual(await linksOf(user), []);
-  assertOver(await poll(user, device_code, "faults"), "unusable");
+  assertOver(await poll(user, device_code, "faults"), "server_error");
 });
 
 test("a provider that hangs is given up, and asked half as often", async () => {
