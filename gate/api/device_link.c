@@ -245,7 +245,8 @@ static bool end_granted(const struct poll *poll, const struct device_poll *asked
 	struct saved_grant saved = {poll->key.user_id, asked->grant.access_token, 0};
 
 	if (asked->unusable != NULL) {
-		release(poll, &(struct device_release){.outcome = "server_error", .interval_s = poll->claim.interval_s});
+		release(poll,
+			&(struct device_release){.outcome = "server_error", .interval_s = poll->claim.interval_s});
 		(void)problem_set(problem, PROBLEM_PROVIDER_FAILED, "%s issued a token that this service cannot use.",
 			poll->provider->display_name);
 		return problem_detail(problem, "The operator needs to know: %s.", asked->unusable);
