@@ -91,6 +91,10 @@
 /* Workspaces built ahead by one call: a morning's worth of a team, and one statement of some hundred rows. */
 #define PREBUILDS_MAX 100
 
+/* Builds of one workspace that are not over. They are carried out one after the other, and whoever looks for the next
+ * build passes over all that wait: more of them serve nobody. */
+#define BUILDS_OPEN_MAX 100
+
 /* What a provisioner says of a build that failed: the end of its output. */
 #define BUILD_ERROR_CHARS_MAX 4000
 
@@ -108,6 +112,41 @@
 #define PROVIDER_CONNECT_MS 3000              /* a TCP and TLS handshake around the world takes well under one second */
 #define PROVIDER_IN_FLIGHT_MAX 64             /* parallel requests to one provider; more wait in line */
 #define PROVIDER_ERROR_CHARS_MAX 400          /* contract section 5: a remembered reason, never with secrets */
+
+/* Codes of one provider's device flow that one user may have waiting: a page that is opened again and again, on several
+ * machines. Each costs the provider's patience with our client, which all users share. */
+#define DEVICE_CODES_MAX 10
+
+/* What a provider's device code, user code and times may be. GitHub's code has 40 characters, Entra's some 200; a user
+ * code is typed by hand. RFC 8628 section 3.2 asks for no interval to be taken as 5 s; honest codes live 5 to 30
+ * minutes. */
+#define DEVICE_CODE_BYTES_MAX 4096
+#define DEVICE_USER_CODE_BYTES_MAX 64
+#define DEVICE_INTERVAL_DEFAULT_S 5
+#define PROVIDER_INTERVAL_MAX_S 300
+#define DEVICE_LIFETIME_DEFAULT_S 900
+#define DEVICE_LIFETIME_MAX_S 3600
+
+/* Our handle for one: SECRET_RANDOM_BYTES in base64url with its prefix; whatever is longer is none. */
+#define DEVICE_HANDLE_BYTES_MAX 128
+
+/* RFC 8628 section 3.5: slow_down makes the interval so much longer for good. */
+#define DEVICE_SLOW_DOWN_S 5
+
+/* A client that waits the interval comes this much too early when its clock or the network is in a hurry: it waits here
+ * for the rest instead of being told off. */
+#define DEVICE_EARLY_MS 1000
+
+/* A provider that limits our requests without saying for how long is left alone for a minute. */
+#define DEVICE_RATE_LIMIT_DEFAULT_S 60
+
+/* One poll holds its code: an exchange, the patience of a save, and the statements around them. A process that dies
+ * meanwhile keeps the others from it for so long. */
+#define DEVICE_HOLD_MS 45000
+
+/* A granted token waits so long for a database that is away: the code it was granted for is spent. Whoever waits for
+ * the answer is a person, so it is less than a refresh has. */
+#define GRANT_SAVE_MS 30000
 
 /* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The
  * contract asks for 30 s; a failover of a database takes 20. */
@@ -186,9 +225,8 @@
 #define DEVICE_WRONG_OF_ADDRESS_MAX 20
 #define DEVICE_WRONG_MAX 90
 
-#define DEVICE_AGENT_BYTES_MAX 200    /* a User-Agent, shown to who approves */
-#define LOGIN_PARAMETER_BYTES_MAX 512 /* our codes and tokens have 72 characters; longer is not ours */
-#define LOGIN_FAMILIES_MAX 50         /* logins of one user; the oldest goes: some machines, each with some profiles */
+#define DEVICE_AGENT_BYTES_MAX 200 /* a User-Agent, shown to who approves */
+#define LOGIN_FAMILIES_MAX 50      /* logins of one user; the oldest goes: some machines, each with some profiles */
 #define LOGIN_ACCESS_MIN_MS 60000
 #define LOGIN_ACCESS_MAX_MS 86400000
 #define LOGIN_REFRESH_MIN_MS 60000

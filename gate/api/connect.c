@@ -86,6 +86,7 @@ static bool show_start(const struct request *request, const struct browser_sessi
 		.scopes = provider->scopes,
 		.redirect = session->redirect != NULL ? session->redirect : request_query(request, "redirect"),
 		.linked = linked,
+		.has_device_flow = signed_in && provider->device_flow,
 		.has_browser_flow = true};
 
 	browser_reply(reply, 200, page_connect(arena, &frame, &shown));

@@ -3,24 +3,14 @@
 #include "connect_callback.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "../base/clock.h"
-#include "../base/log.h"
-#include "../base/metrics.h"
 #include "../http/browser.h"
 #include "../http/link_session.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/oauth.h"
-#include "../link/validate.h"
-#include "../link/verdict_cache.h"
-#include "../store/links.h"
+#include "../link/save_grant.h"
 #include "../web/connect.h"
-
-/* How long a granted token waits for a database that is away, and how often it is tried. */
-#define SAVE_PATIENCE_MS 30000
-#define SAVE_PAUSE_US 250000
 
 /* An OAuth error word longer than this is not one: RFC 6749 section 4.1.2.1 has at most 25 characters. */
 #define ERROR_WORD_BYTES_MAX 64
@@ -86,51 +76,6 @@ static bool check_state(const struct request *request, const struct provider *pr
 	return check_issuer(request, provider, problem);
 }
 
-/* A token that was granted is saved before anything else is done with it, and waits for a database that is away: the
- * code it was granted for is spent. */
-static bool save_link(const struct request *request, const struct link_tokens *tokens, int64_t *ret_generation,
-	struct problem *problem)
-{
-	struct deadline deadline = deadline_in_ms(SAVE_PATIENCE_MS);
-
-	while (!link_save(request->service->store, tokens, ret_generation, problem)) {
-		if (problem->kind != PROBLEM_DATABASE_UNAVAILABLE || deadline_passed(deadline))
-			return false;
-		(void)usleep(SAVE_PAUSE_US);
-	}
-	verdict_cache_drop(request->service->engine->verdicts, tokens->owner_id,
-		providers_find(&request->service->engine->providers, tokens->provider_id));
-	return true;
-}
-
-/* What the provider says of a new link. */
-struct learnt {
-	const char *account; /* NULL: nothing */
-	size_t installation_count;
-	struct app_installation *installations;
-};
-
-/* Learns whose account it is. That this fails takes nothing back: the link is saved. */
-static struct learnt learn_account(const struct request *request, const struct provider *provider,
-	const struct link_tokens *tokens, int64_t generation)
-{
-	struct provider_user user = {.login = ""};
-	struct learnt learnt = {.account = NULL};
-	struct problem problem;
-	int64_t asked_us = clock_monotonic_us();
-	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
-		request->arena, &user, &learnt.installation_count, &learnt.installations);
-	const struct verdict_key key = {tokens->owner_id, provider, generation};
-
-	learnt.account = user.login[0] != '\0' ? user.login : NULL;
-	verdict_cache_put(request->service->engine->verdicts, &key, validation, asked_us);
-	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
-							  tokens->provider_id, generation, learnt.account, &problem))
-		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),
-			log_string("provider", provider->id));
-	return learnt;
-}
-
 static void tell_in_json(const struct provider *provider, struct reply *reply)
 {
 	struct json *root = json_new_object();
@@ -142,23 +87,23 @@ static void tell_in_json(const struct provider *provider, struct reply *reply)
 }
 
 static void tell_success(const struct request *request, const struct browser_session *session,
-	const struct provider *provider, const struct learnt *learnt, struct reply *reply)
+	const struct provider *provider, const struct saved_account *account, struct reply *reply)
 {
 	struct arena *arena = request->arena;
 	/* A ticket's session is for one provider; the one of who signed in has pages to go to. */
 	const bool signed_in = session->provider_id == NULL;
 	struct page_frame frame = browser_frame(request, signed_in ? session : NULL, PAGE_ELSEWHERE);
 	struct page_installation *installations =
-		arena_alloc(arena, (learnt->installation_count + 1) * sizeof(*installations));
+		arena_alloc(arena, (account->installation_count + 1) * sizeof(*installations));
 
-	for (size_t i = 0; i < learnt->installation_count; i++)
-		installations[i] = (struct page_installation){.account = learnt->installations[i].account.login,
-			.configure_url = learnt->installations[i].configure_url};
+	for (size_t i = 0; i < account->installation_count; i++)
+		installations[i] = (struct page_installation){.account = account->installations[i].account.login,
+			.configure_url = account->installations[i].configure_url};
 
 	const struct page_connected connected = {.name = provider->display_name,
 		.username = session->user.username,
-		.account = learnt->account,
-		.installation_count = learnt->installation_count,
+		.account = account->login,
+		.installation_count = account->installation_count,
 		.installations = installations,
 		.install_url = provider->app_install_url[0] != '\0' ? provider->app_install_url : NULL};
 
@@ -182,24 +127,17 @@ static bool finish(const struct request *request, struct reply *reply, struct pr
 		!oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
 		return false;
 
-	const struct link_tokens tokens = {.owner_id = session.user.id,
-		.provider_id = provider->id,
-		.access_token = grant.access_token,
-		.refresh_token = grant.refresh_token,
-		.extras = grant.extras,
-		.expires_at_ms = grant.expires_at_ms};
-
-	if (!save_link(request, &tokens, &generation, problem))
+	if (!save_grant(engine, provider, session.user.id, &grant, "link", &generation, problem))
 		return false;
-	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "link"}}, 1);
 	subject_audit(request, "link.create", session.user.id, provider->id);
 
-	const struct learnt learnt = learn_account(request, provider, &tokens, generation);
+	const struct saved_grant saved = {session.user.id, grant.access_token, generation};
+	const struct saved_account account = save_grant_account(engine, provider, &saved, request->id, request->arena);
 
 	if (state.redirect != NULL)
 		reply_redirect(reply, state.redirect);
 	else if (request->wants_html)
-		tell_success(request, &session, provider, &learnt, reply);
+		tell_success(request, &session, provider, &account, reply);
 	else
 		tell_in_json(provider, reply);
 	return true;

@@ -113,7 +113,7 @@ struct config {
 	int64_t refresh_flights;
 	int64_t build_lease_ms;
 	int64_t decision_retention_ms; /* 0: for ever */
-	int64_t decision_refusals_max;
+	int64_t decision_log_max;
 	int64_t decision_rate_max;
 	size_t provider_count;
 	struct provider_settings providers[PROVIDERS_MAX];

@@ -94,11 +94,11 @@ const struct setting settings[] = {
 		"Refreshes that one process has in flight at once at each provider"},
 	{"decision_retention", SETTING_DURATION, AT(decision_retention_ms), "2160h", 0, 876000 * (3600 * SECOND), NULL,
 		"How long decisions are kept in the decision log; 0s: for ever"},
-	/* A row takes less than 1 KiB with its indexes: a storm of refusals ends at about 1 GiB. */
-	{"decision_refusals_max", SETTING_INTEGER, AT(decision_refusals_max), "1000000", 1000, 1000000000, NULL,
-		"Decisions kept in the decision log that are not allowed; the oldest go first"},
-	/* A thousand a second is far beyond honest use and costs the database a few percent of its time. */
-	{"decision_rate_max", SETTING_INTEGER, AT(decision_rate_max), "1000", 1, 1000000, NULL,
+	/* A row takes less than 1 KiB with its indexes: a storm of them ends at about 1 GiB. */
+	{"decision_log_max", SETTING_INTEGER, AT(decision_log_max), "1000000", 1000, 1000000000, NULL,
+		"Decisions kept in the decision log that made nothing (refusals, checks); the oldest go first"},
+	/* Five hundred a second is far beyond honest use and costs the database a few percent of its time. */
+	{"decision_rate_max", SETTING_INTEGER, AT(decision_rate_max), "500", 1, 1000000, NULL,
 		"Decisions a second that one process logs in the long run; what comes faster is counted only, but for "
 		"creates"},
 };

@@ -316,13 +316,17 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 /* An answer that forgot its status, or a problem that forgot its kind, is our bug and not the caller's business. */
 static void answer_problem(struct exchange *exchange, struct problem *problem)
 {
-	char *challenge = NULL;
+	const char *challenge = NULL;
 
 	if (problem->kind == PROBLEM_NONE)
 		problem_set(problem, PROBLEM_INTERNAL, "The request failed for an unknown reason.");
 	for (size_t i = 0; i < exchange->reply.header_count; i++)
 		if (strcmp(exchange->reply.headers[i].name, "WWW-Authenticate") == 0)
 			challenge = arena_copy(exchange->arena, exchange->reply.headers[i].value);
+	/* RFC 6750 section 3.1: the caller is known, and may not. There are no scopes to name. */
+	if (problem->kind == PROBLEM_FORBIDDEN && exchange->route != NULL &&
+		exchange->route->caller == ROUTE_NEEDS_TOKEN)
+		challenge = "Bearer error=\"insufficient_scope\"";
 	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem))
 		reply_problem(&exchange->reply, problem, exchange->request.id);
 	if (challenge != NULL)

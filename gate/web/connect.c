@@ -158,7 +158,7 @@ static void add_steps(struct text *page, const struct page_code *code)
 	text_add(page, " here or on another device.</li>\n");
 	html_element(page, "li", arena_printf(arena, "Enter this code there, and say yes to %s.", code->name));
 	text_add(page, "<li>Come back to this page.</li>\n</ol>\n");
-	html_element(page, "output class=\"code\"", code->user_code);
+	html_element(page, "p class=\"code\"", code->user_code);
 	if (code->expires_in_s > 0)
 		html_element(page, "p class=\"quiet\"",
 			arena_printf(arena, "It is good for %s.", html_duration(arena, code->expires_in_s * 1000)));

@@ -47,7 +47,7 @@ char *page_device_compare(struct arena *arena, const struct page_frame *frame, c
 	html_element(&page, "p",
 		"It gets in as you and may do what you may. Approve it only if you started it yourself "
 		"and your terminal shows exactly this code:");
-	html_element(&page, "output class=\"code\"", device->user_code);
+	html_element(&page, "p class=\"code\"", device->user_code);
 	text_add(&page, "<dl>\n");
 	html_fact(&page, "Program", device->client);
 	html_fact(&page, "It says it is", unless_empty(device->agent));

@@ -77,6 +77,28 @@ CREATE TABLE login_attempts (
 );
 CREATE INDEX login_attempts_until ON login_attempts (until);
 
+-- Counts wrong more wrong codes (0 or 1) for one key after the other and gives, for the first that had too many before, until
+-- when; then nothing more is counted, so that who is not heard any more does not use up what others may get wrong. Also a
+-- right code writes each row: whoever tries many at once is counted one behind the other.
+CREATE FUNCTION login_attempts_count(keys text[], most bigint[], window_ms bigint, more int) RETURNS timestamptz
+  LANGUAGE plpgsql AS '
+DECLARE
+  counted login_attempts;
+BEGIN
+  FOR i IN 1 .. cardinality(keys) LOOP
+    INSERT INTO login_attempts AS a (key, wrong, until)
+    VALUES (keys[i], more, statement_timestamp() + window_ms * interval ''1 millisecond'')
+    ON CONFLICT (key) DO UPDATE SET
+      wrong = CASE WHEN a.until > statement_timestamp() THEN a.wrong ELSE 0 END + excluded.wrong,
+      until = CASE WHEN a.until > statement_timestamp() THEN a.until ELSE excluded.until END
+    RETURNING a.* INTO counted;
+    IF counted.wrong - more >= most[i] THEN
+      RETURN counted.until;
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END';
+
 -- Suspending a user ends what they are logged in with. A trigger, because a login that is redeemed while the suspension
 -- waits for its row is not in the suspending statement's snapshot; a function that is volatile looks anew.
 CREATE FUNCTION users_end_logins() RETURNS trigger LANGUAGE plpgsql AS '

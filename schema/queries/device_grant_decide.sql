@@ -5,21 +5,8 @@ WITH found AS MATERIALIZED (
   SELECT g.id, g.client_id, g.address, g.agent, g.created_at, g.expires_at
   FROM device_grants g
   WHERE g.user_code_hash = $1 AND g.status = 'pending' AND g.expires_at > statement_timestamp()
-), wrong AS MATERIALIZED (
-  SELECT CASE WHEN EXISTS (SELECT FROM found) THEN 0 ELSE 1 END AS count
-), counted AS (
-  INSERT INTO login_attempts AS a (key, wrong, until)
-  SELECT k.key, w.count, statement_timestamp() + $4::float8 * interval '1 millisecond'
-  FROM wrong w, unnest($2::text[]) AS k (key)
-  ORDER BY k.key
-  ON CONFLICT (key) DO UPDATE SET
-    wrong = CASE WHEN a.until > statement_timestamp() THEN a.wrong ELSE 0 END + excluded.wrong,
-    until = CASE WHEN a.until > statement_timestamp() THEN a.until ELSE excluded.until END
-  RETURNING key, wrong, until
 ), stand AS MATERIALIZED (
-  SELECT max(c.until) FILTER (WHERE c.wrong - w.count >= m.most) AS blocked_until
-  FROM wrong w, counted c
-  JOIN unnest($2::text[], $3::bigint[]) AS m (key, most) ON m.key = c.key
+  SELECT login_attempts_count($2, $3, $4, CASE WHEN EXISTS (SELECT FROM found) THEN 0 ELSE 1 END) AS blocked_until
 ), owner AS MATERIALIZED (
   SELECT u.id FROM users u WHERE u.id = $5 AND u.status = 'active' AND NOT u.is_system FOR SHARE
 ), decided AS (
