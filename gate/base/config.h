@@ -94,6 +94,12 @@ struct config {
 	struct secret bootstrap_admin_token;
 	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
 	int64_t receipt_lifetime_ms;
+	const char *oidc_issuer; /* "": nobody signs in */
+	const char *oidc_client_id;
+	struct secret oidc_client_secret; /* empty: a public client */
+	const char *oidc_username_claim;
+	const char *oidc_scopes;
+	bool oidc_allow_signups;
 	int64_t login_access_lifetime_ms;
 	int64_t login_refresh_idle_ms;
 	int64_t login_family_cap_ms;

@@ -38,6 +38,8 @@
 		"provider end")                                                                                        \
 	X(METRIC_FLIGHTS, "gatehouse_refreshes_in_flight", GAUGE, "Refreshes under way", "")                           \
 	X(METRIC_LINKS_WRITTEN, "gatehouse_links_written_total", COUNTER, "Links saved or removed", "provider how")    \
+	X(METRIC_DEVICE_CODES, "gatehouse_device_codes_total", COUNTER,                                                \
+		"Codes of providers' device flow: asked for, and how they ended", "provider end")                      \
 	X(METRIC_DATABASE_QUERIES, "gatehouse_database_queries_total", COUNTER, "Statements", "result")                \
 	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took",   \
 		"")                                                                                                    \
