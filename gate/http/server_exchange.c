@@ -185,6 +185,9 @@ static bool identify(struct exchange *exchange, struct problem *problem)
 
 	if (exchange->route->caller == ROUTE_NEEDS_NOTHING)
 		return true;
+	if (!head_single_value(
+		    exchange->head, "Authorization", HEAD_BYTES_MAX, &exchange->request.authorization, problem))
+		return false;
 	is_sent = identify_is_token_sent(exchange->request.authorization, session_token);
 	if (check_query(exchange, is_sent, problem) &&
 		identify_caller(&exchange->request, exchange->request.authorization, session_token, problem))
