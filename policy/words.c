@@ -24,6 +24,7 @@ static const char *const step_words[] = {STEP_LIST(WORD)};
 static const char *const breaker_step_words[] = {BREAKER_STEP_LIST(WORD)};
 static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
+static const char *const device_answer_words[] = {DEVICE_ANSWER_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
 static const char *const receipt_reason_words[] = {RECEIPT_REASON_LIST(WORD)};
@@ -120,6 +121,11 @@ const char *try_step_word(enum try_step step)
 const char *grant_class_word(enum grant_class class)
 {
 	return word_at(grant_class_words, COUNT_OF(grant_class_words), class);
+}
+
+const char *device_answer_word(enum device_answer answer)
+{
+	return word_at(device_answer_words, COUNT_OF(device_answer_words), answer);
 }
 
 const char *role_word(enum role role)

@@ -7,6 +7,7 @@
 
 #include "../base/networks.h"
 #include "../base/secret.h"
+#include "browser.h"
 #include "identify.h"
 
 /* What the lines before a body come to; more of them make the text grow. */
@@ -355,7 +356,8 @@ static void answer_problem(struct exchange *exchange, struct problem *problem)
 	if (problem->kind == PROBLEM_FORBIDDEN && exchange->route != NULL &&
 		exchange->route->caller == ROUTE_NEEDS_TOKEN)
 		challenge = "Bearer error=\"insufficient_scope\"";
-	reply_problem(&exchange->reply, problem, exchange->request.id);
+	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem))
+		reply_problem(&exchange->reply, problem, exchange->request.id);
 	if (challenge != NULL)
 		reply_add_header(&exchange->reply, "WWW-Authenticate", challenge);
 	if (exchange->reply.outcome == NULL)

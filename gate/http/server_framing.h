@@ -55,7 +55,7 @@ const char *head_value(const struct request_head *head, const char *name);
 const char *head_last_value(const struct request_head *head, const char *name);
 
 /* The same for a header that decides something and may stand there once only: PROBLEM_BAD_REQUEST where it is repeated
- * or its value is longer than bytes_max. */
+ * or its value is longer than bytes_max or no UTF-8, which the database would refuse. */
 MUST_CHECK bool head_single_value(const struct request_head *head, const char *name, size_t bytes_max,
 	const char **ret_value, struct problem *problem);
 

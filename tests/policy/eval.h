@@ -37,7 +37,7 @@ struct suite {
 };
 
 extern const struct suite next_step_suite, presume_suite, judge_validation_suite, judge_refresh_suite, next_try_suite,
-	lag_suite;
+	lag_suite, judge_device_suite;
 extern const struct suite breaker_suite, breaker_reached_suite;
 extern const struct suite finding_suite, decide_suite, enforcement_suite, enforcement_setting_suite;
 extern const struct suite judge_receipt_suite;

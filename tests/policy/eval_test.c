@@ -38,6 +38,7 @@ static const struct suite *const suites[] = {
 	&presume_suite,
 	&judge_validation_suite,
 	&judge_refresh_suite,
+	&judge_device_suite,
 	&breaker_suite,
 	&breaker_reached_suite,
 	&next_try_suite,
