@@ -48,18 +48,22 @@ static void a_flag_beats_a_variable_beats_the_file(void **state)
 
 static void every_setting_is_read(void **state)
 {
-	struct config *config = good(NONE,
-		LIST("GATEHOUSE_HTTP_ADDRESS=0.0.0.0:0", "GATEHOUSE_ADMIN_ADDRESS=",
-			"GATEHOUSE_ACCESS_URL=https://g.example:8/p", "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d",
-			"GATEHOUSE_PG_PREPARE=Off", "GATEHOUSE_PG_CONNECTIONS=9", "GATEHOUSE_STATE_DIR=/s",
-			"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
-			"GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
-			"GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=tok", "GATEHOUSE_ENFORCEMENT=dryrun",
-			"GATEHOUSE_OIDC_ISSUER=later", "GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
+	struct config *config =
+		good(NONE, LIST("GATEHOUSE_HTTP_ADDRESS=0.0.0.0:0",
+				   "GATEHOUSE_ADMIN_ADDRESS=", "GATEHOUSE_ACCESS_URL=https://g.example:8/p",
+				   "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d", "GATEHOUSE_PG_PREPARE=Off",
+				   "GATEHOUSE_PG_CONNECTIONS=9", "GATEHOUSE_STATE_DIR=/s",
+				   "GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
+				   "GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
+				   "GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=tok", "GATEHOUSE_ENFORCEMENT=dryrun",
+				   "GATEHOUSE_TRUSTED_PROXIES=10.0.0.0/8", "GATEHOUSE_LOGIN_ACCESS_LIFETIME=5m",
+				   "GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
 
 	(void)state;
 	assert_string_equal(config->http_address, "0.0.0.0:0");
 	assert_string_equal(config->admin_address, "");
+	assert_string_equal(config->trusted_proxies, "10.0.0.0/8");
+	assert_int_equal(config->login_access_lifetime_ms, 300000);
 	assert_string_equal(config->access_url, "https://g.example:8/p");
 	assert_string_equal(config->pg_connection_url.text, "postgres://u:p@h/d");
 	assert_false(config->pg_prepare);
