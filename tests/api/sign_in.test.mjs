@@ -201,6 +201,24 @@ test("who is renamed at the sign-in service stays who they are", async () => {
   assert.equal(await whoIs(browser), username);
 });
 
+test("an administrator lets somebody's new account be theirs", async () => {
+  const { username, user } = await person();
+  const { browser } = await signIn();
+  issuer.person = { ...issuer.person, sub: "new-account" };
+  await refused(403, "forbidden");
+  assertError(await world.admin("PATCH", `/api/v2/users/${user.id}`, { oidc_subject: "new-account" }), 400, "validation_failed", "oidc_subject");
+  await world.expect(200, "PATCH", `/api/v2/users/${user.id}`, { email: null });
+  await refused(403, "forbidden");
+  await world.expect(200, "PATCH", `/api/v2/users/${user.id}`, { oidc_subject: null });
+  assert.equal(await whoIs(browser), null, "the sessions of the old one are over");
+  assert.equal(await whoIs((await signIn()).browser), username);
+});
+
+test("nobody signs in as the user that the service made for its first token", async () => {
+  issuer.person = { sub: "eve", preferred_username: "admin" };
+  for (const of of [service, open]) await refused(403, "forbidden", { of });
+});
+
 test("names are made lawful, and those that cannot be are refused", async () => {
   const { username } = await person();
   issuer.person.preferred_username = username.toUpperCase();
