@@ -2,8 +2,11 @@
 /* The login server's two machines: a device code (RFC 8628 sections 3.3 to 3.5), and a family of rotating refresh
  * tokens (RFC 9700 section 4.14.2). The statements of the store carry out what is said here, each in one conditional
  * step. */
+#include "grant.h"
+
+#include <stddef.h>
+
 #include "must_check.h"
-#include "policy.h"
 
 /* An approved code is redeemed a little behind its expiry, too: its owner said yes in time, and a client that polls at
  * its interval comes behind them. Where a move leads from the state it starts in; any other move from there is

@@ -3,6 +3,7 @@
  * a value without a word cannot be written. A value that is none has the empty word, and stands for nothing good. */
 #include <string.h>
 
+#include "grant.h"
 #include "must_check.h"
 #include "policy.h"
 

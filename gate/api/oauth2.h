@@ -4,8 +4,11 @@
 #ifndef API_OAUTH2_H
 #define API_OAUTH2_H
 
-#include "../http/route.h"
+#include "../http/reply.h"
+#include "../http/request.h"
 
-route_handler api_oauth2_device_authorization, api_oauth2_token, api_oauth2_revoke;
+bool api_oauth2_device_authorization(const struct request *request, struct reply *reply, struct problem *problem);
+bool api_oauth2_token(const struct request *request, struct reply *reply, struct problem *problem);
+bool api_oauth2_revoke(const struct request *request, struct reply *reply, struct problem *problem);
 
 #endif

@@ -3,8 +3,9 @@
 #ifndef API_OAUTH2_METADATA_H
 #define API_OAUTH2_METADATA_H
 
-#include "../http/route.h"
+#include "../http/reply.h"
+#include "../http/request.h"
 
-route_handler api_oauth2_metadata;
+bool api_oauth2_metadata(const struct request *request, struct reply *reply, struct problem *problem);
 
 #endif

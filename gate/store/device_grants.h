@@ -5,7 +5,7 @@
 #ifndef STORE_DEVICE_GRANTS_H
 #define STORE_DEVICE_GRANTS_H
 
-#include "policy.h"
+#include "grant.h"
 #include "store.h"
 #include "token_families.h"
 

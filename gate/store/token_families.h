@@ -7,7 +7,7 @@
 #define STORE_TOKEN_FAMILIES_H
 
 #include "call.h"
-#include "policy.h"
+#include "grant.h"
 #include "store.h"
 
 /* How long tokens live (settings login_access_lifetime, login_refresh_idle, login_family_cap). */

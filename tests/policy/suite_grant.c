@@ -10,13 +10,12 @@
 #include <cmocka.h>
 
 #include "eval.h"
-#include "policy.h"
+#include "grant.h"
 
 #define WORD(name, word) word,
 
 static const char *const answers[] = {GRANT_ANSWER_LIST(WORD)};
 static const char *const states[] = {GRANT_STATE_LIST(WORD)};
-static const char *const states_or_none[] = {GRANT_STATE_LIST(WORD) "unlawful"};
 static const char *const moves[] = {GRANT_MOVE_LIST(WORD)};
 static const char *const family_answers[] = {FAMILY_ANSWER_LIST(WORD)};
 
@@ -48,7 +47,7 @@ static void run_grant_poll(const struct value *values, size_t count)
 const struct suite grant_poll_suite = SUITE(grant_poll, false);
 
 static const struct column grant_move_columns[] = {
-	WORDS("to", states_or_none),
+	ONE_OF("to", "approved", "denied", "consumed", "unlawful"),
 	WORDS("from", states),
 	WORDS("move", moves),
 	COLUMN("expires", parse_time),
