@@ -20,7 +20,6 @@
  * ends in an underscore stands for all that start so. */
 static const char *const foreign_variables[] = {
 	"GATEHOUSE_URL",
-	"GATEHOUSE_OIDC_",
 	"GATEHOUSE_REFRESH_LEASE",
 	"GATEHOUSE_REFRESH_COOLDOWN",
 };

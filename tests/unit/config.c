@@ -55,7 +55,10 @@ static void every_setting_is_read(void **state)
 			"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
 			"GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
 			"GATEHOUSE_BOOTSTRAP_ADMIN_TOKEN=tok", "GATEHOUSE_ENFORCEMENT=dryrun",
-			"GATEHOUSE_OIDC_ISSUER=later", "GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
+			"GATEHOUSE_OIDC_ISSUER=https://login.example/x", "GATEHOUSE_OIDC_CLIENT_ID=gate house",
+			"GATEHOUSE_OIDC_CLIENT_SECRET=s", "GATEHOUSE_OIDC_USERNAME_CLAIM=email",
+			"GATEHOUSE_OIDC_ALLOW_SIGNUPS=true", "GATEHOUSE_OIDC_SCOPES=openid email",
+			"GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
 
 	(void)state;
 	assert_string_equal(config->http_address, "0.0.0.0:0");
@@ -69,6 +72,12 @@ static void every_setting_is_read(void **state)
 	assert_string_equal(config->bootstrap_admin_token.text, "tok");
 	assert_string_equal(config->receipt_keys.text, KEY_B "," KEY_A);
 	assert_int_equal(config->receipt_lifetime_ms, 3600000);
+	assert_string_equal(config->oidc_issuer, "https://login.example/x");
+	assert_string_equal(config->oidc_client_id, "gate house");
+	assert_string_equal(config->oidc_client_secret.text, "s");
+	assert_string_equal(config->oidc_username_claim, "email");
+	assert_true(config->oidc_allow_signups);
+	assert_string_equal(config->oidc_scopes, "openid email");
 	assert_int_equal(config->enforcement.general, ENFORCEMENT_DRYRUN);
 	config_free(config);
 }
@@ -96,6 +105,10 @@ static void wrong_values_are_refused(void **state)
 					      "100ms to 5m"},
 		{"GATEHOUSE_ENFORCEMENT=allow", "GATEHOUSE_ENFORCEMENT: enforcement: \"allow\" is not lawful; allowed: "
 						"deny, warn or dryrun"},
+		{"GATEHOUSE_OIDC_CLIENT_ID=x", "GATEHOUSE_OIDC_ISSUER: oidc_issuer: is missing; give it with "
+					       "GATEHOUSE_OIDC_CLIENT_ID, or neither"},
+		{"GATEHOUSE_OIDC_ISSUER=https://login.example", "GATEHOUSE_OIDC_CLIENT_ID: oidc_client_id: is missing; "
+								"give it with GATEHOUSE_OIDC_ISSUER, or neither"},
 		{"GATEHOUSE_TLS_CERT_FILE=/nowhere", "GATEHOUSE_TLS_CERT_FILE: tls_cert_file: \"/nowhere\" is not "
 						     "lawful; allowed: a file that this process can "
 						     "read"},
