@@ -34,7 +34,7 @@ void reply_empty(struct reply *reply, int status)
 
 void reply_html(struct reply *reply, int status, const char *page)
 {
-	set_body(reply, status, TYPE_HTML, arena_copy(reply->arena, page));
+	set_body(reply, status, TYPE_HTML, page);
 }
 
 void reply_text(struct reply *reply, int status, const char *content_type, const char *text)

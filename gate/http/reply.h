@@ -29,6 +29,7 @@ void reply_json(struct reply *reply, int status, struct json *root);
 /* json lives in the reply's arena. */
 void reply_json_text(struct reply *reply, int status, const char *json);
 void reply_empty(struct reply *reply, int status);
+/* page lives in the reply's arena. */
 void reply_html(struct reply *reply, int status, const char *page);
 void reply_text(struct reply *reply, int status, const char *content_type, const char *text);
 

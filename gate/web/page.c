@@ -14,7 +14,7 @@
 #include "style.inc"
 
 /* A page of a few providers, its style included. */
-#define PAGE_BYTES_USUAL 12288
+#define PAGE_BYTES_USUAL 8192
 
 static void add_place(
 	struct text *page, const struct page_frame *frame, enum page_place place, const char *path, const char *label)

@@ -150,6 +150,23 @@ test("the code's form wants a code and a yes or a no", async () => {
   assertError(await post(new Browser(), "/device", { csrf, user_code: "ABCD-EFGH" }, asProgram), 401, "session_required");
 });
 
+test("a code is looked at, then answered once; a second answer finds nothing", async () => {
+  for (const decision of ["approve", "deny"]) {
+    const { user, browser } = await signedIn();
+    const asked = JSON.parse((await post(new Browser(), "/oauth2/device_authorization", { client_id: "gatehouse-cli" }, asProgram)).text);
+    const page = await get(browser, `/device?user_code=${asked.user_code}`);
+    assert.equal(page.status, 200, page.text);
+    assert.match(page.text, new RegExp(asked.user_code));
+    const form = { csrf: csrfOf(page.text), user_code: asked.user_code };
+    assert.match((await post(browser, "/device", form)).text, /Is this your command line/);
+    const done = await post(browser, "/device", { ...form, decision });
+    assert.equal(done.status, 200, done.text);
+    assert.equal((await post(browser, "/device", { ...form, decision: "approve" })).status, 404);
+    const [row] = await world.sql("SELECT action FROM audit_log WHERE action LIKE 'login.%' AND subject_user_id = $1", [user.id]);
+    assert.equal(row.action, `login.${decision}`);
+  }
+});
+
 test("wrong codes are told alike, and too many of them end the trying", async () => {
   const { browser } = await signedIn();
   const csrf = csrfOf((await get(browser, "/device")).text);

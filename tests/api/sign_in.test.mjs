@@ -424,7 +424,7 @@ test("a refusal is told in one word", async () => {
   issuer.answer = { code: undefined, error: "access_denied" };
   assert.match((await refused(400, "provider_refused")).body.detail, /access_denied/);
   issuer.answer = { code: undefined, error: "<b>call 555</b>" };
-  assert.ok(!(await refused(400, "provider_refused")).text.includes("555"));
+  assert.ok(!(await refused(400, "provider_refused")).text.includes("call"));
   issuer.answer = { code: undefined };
   await refused(400, "provider_refused");
 });

@@ -15,7 +15,7 @@ const SLOW_MS = 500;
 const TOKEN_MS = 300;
 const CALLERS = 50;
 const CONNECTIONS = [16, 64];
-const WORDS = ["create", "preflight", "cached", "refusal", "check", "ext-authz", "log", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact"];
+const WORDS = ["create", "preflight", "cached", "refusal", "check", "ext-authz", "log", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact", "page"];
 
 const { values: given } = parseArgs({
   options: {
@@ -95,6 +95,9 @@ function loads(stage) {
     { name: "refusal", refused: true, atLeast: 0.7,
       service: { ...workspaces, owner: "guest-" },
       ceiling: { ...workspaces, before: "/check/", after: "", owner: "guest-" } },
+    { name: "page", title: "page to sign in on, against the bare handler", refused: false, atLeast: 0.5,
+      service: { method: "GET", before: "/login" },
+      ceiling: { method: "GET", before: "/hello" } },
   ].map((load) => ({ ...load, service: { owners: OWNERS, ...load.service }, ceiling: { owners: OWNERS, ...load.ceiling } }));
 }
 

@@ -91,7 +91,9 @@ export class Stage {
     // Each provider may be kept 64 connections, and those at a black hole do not come back soon.
     this.provider = await DemoProvider.start({ threads: 1024 });
     this.#running.push([this.provider.program, "SIGTERM"]);
-    this.service = await this.#startService("postgres", this.#providers(), newKeys());
+    // The page to sign in on asks nobody; it is there only where signing in is set up.
+    const signIn = { OIDC_ISSUER: this.provider.base, OIDC_CLIENT_ID: "bench", OIDC_CLIENT_SECRET: "bench" };
+    this.service = await this.#startService("postgres", this.#providers(), { ...newKeys(), ...signIn });
     return this;
   }
 

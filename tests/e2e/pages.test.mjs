@@ -233,6 +233,7 @@ test("the keyboard alone connects, disconnects and lets a command line in, and o
   await tabTo(page, "Command line");
   await page.keyboard.press("Enter");
   await page.waitForURL(/device/);
+  await page.locator("#code:focus").waitFor();
   await page.keyboard.type(asked.user_code);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Is this your command line?" }).waitFor();
