@@ -8,6 +8,7 @@
 #include "../api/decision.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
+#include "../api/external_token.h"
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
@@ -75,6 +76,8 @@ const struct route ROUTES_API[] = {
 	{"GET", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_get},
 	{"DELETE", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_unlink},
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
+	{"GET", USERS "/{user}/external-auth/{provider}/token", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY,
+		api_external_token_get},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
