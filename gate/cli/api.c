@@ -15,9 +15,10 @@
 #define KEYED_TRIES 3
 #define KEYED_PAUSE_S 1
 
+/* The service's words are those of this program; that a request was not lawful is no mistake of who typed. */
 static enum problem_kind kind_of(const char *code, int status)
 {
-	for (int kind = 1; kind < PROBLEM_KIND_COUNT; kind++) {
+	for (int kind = PROBLEM_BAD_REQUEST + 1; kind < PROBLEM_KIND_COUNT; kind++) {
 		if (strcmp(problem_word((enum problem_kind)kind), code) == 0)
 			return (enum problem_kind)kind;
 	}
