@@ -110,7 +110,7 @@ static bool open_store(struct foundation *foundation, enum cluster_use use, stru
 		.vault = foundation->vault,
 		.retention = {.sweeps = use == CLUSTER_OWN,
 			.decisions_ms = config->decision_retention_ms,
-			.refusals_max = config->decision_refusals_max},
+			.excess_above = config->decision_log_max},
 		.decision_rate_max = config->decision_rate_max};
 
 	return store_open(&options, &foundation->store, problem);

@@ -14,6 +14,7 @@
 #include "link/breaker.h"
 #include "link/flight.h"
 #include "link/inquiry.h"
+#include "link/oidc.h"
 #include "link/receipt.h"
 #include "link/verdict_cache.h"
 
@@ -110,6 +111,7 @@ static void connect_parts(struct serving *serving)
 	serving->engine.verdicts = verdict_cache_new();
 	serving->engine.breakers = breakers_new(&serving->engine.providers);
 	serving->engine.access_url = find_access_url(serving);
+	serving->engine.sign_in = sign_in_new(foundation->config, serving->engine.access_url);
 	serving->engine.gate_timeout_ms = foundation->config->gate_timeout_ms;
 	serving->engine.enforcement = foundation->config->enforcement;
 	serving->engine.refresh_lease_ms = foundation->config->refresh_lease_ms;
@@ -175,6 +177,7 @@ static void stop(struct serving *serving)
 	http_client_free(serving->engine.http);
 	verdict_cache_free(serving->engine.verdicts);
 	breakers_free(serving->engine.breakers);
+	sign_in_free(serving->engine.sign_in);
 	receipt_keys_free(serving->engine.receipts);
 	identity_cache_free(serving->service.identities);
 	foundation_close(&serving->foundation);

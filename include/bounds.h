@@ -91,6 +91,10 @@
 /* Workspaces built ahead by one call: a morning's worth of a team, and one statement of some hundred rows. */
 #define PREBUILDS_MAX 100
 
+/* Builds of one workspace that are not over. They are carried out one after the other, and whoever looks for the next
+ * build passes over all that wait: more of them serve nobody. */
+#define BUILDS_OPEN_MAX 100
+
 /* What a provisioner says of a build that failed: the end of its output. */
 #define BUILD_ERROR_CHARS_MAX 4000
 
@@ -108,6 +112,41 @@
 #define PROVIDER_CONNECT_MS 3000              /* a TCP and TLS handshake around the world takes well under one second */
 #define PROVIDER_IN_FLIGHT_MAX 64             /* parallel requests to one provider; more wait in line */
 #define PROVIDER_ERROR_CHARS_MAX 400          /* contract section 5: a remembered reason, never with secrets */
+
+/* Codes of one provider's device flow that one user may have waiting: a page that is opened again and again, on several
+ * machines. Each costs the provider's patience with our client, which all users share. */
+#define DEVICE_CODES_MAX 10
+
+/* What a provider's device code, user code and times may be. GitHub's code has 40 characters, Entra's some 200; a user
+ * code is typed by hand. RFC 8628 section 3.2 asks for no interval to be taken as 5 s; honest codes live 5 to 30
+ * minutes. */
+#define DEVICE_CODE_BYTES_MAX 4096
+#define DEVICE_USER_CODE_BYTES_MAX 64
+#define DEVICE_INTERVAL_DEFAULT_S 5
+#define PROVIDER_INTERVAL_MAX_S 300
+#define DEVICE_LIFETIME_DEFAULT_S 900
+#define DEVICE_LIFETIME_MAX_S 3600
+
+/* Our handle for one: SECRET_RANDOM_BYTES in base64url with its prefix; whatever is longer is none. */
+#define DEVICE_HANDLE_BYTES_MAX 128
+
+/* RFC 8628 section 3.5: slow_down makes the interval so much longer for good. */
+#define DEVICE_SLOW_DOWN_S 5
+
+/* A client that waits the interval comes this much too early when its clock or the network is in a hurry: it waits here
+ * for the rest instead of being told off. */
+#define DEVICE_EARLY_MS 1000
+
+/* A provider that limits our requests without saying for how long is left alone for a minute. */
+#define DEVICE_RATE_LIMIT_DEFAULT_S 60
+
+/* One poll holds its code: an exchange, the patience of a save, and the statements around them. A process that dies
+ * meanwhile keeps the others from it for so long. */
+#define DEVICE_HOLD_MS 45000
+
+/* A granted token waits so long for a database that is away: the code it was granted for is spent. Whoever waits for
+ * the answer is a person, so it is less than a refresh has. */
+#define GRANT_SAVE_MS 30000
 
 /* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The
  * contract asks for 30 s; a failover of a database takes 20. */
@@ -145,6 +184,53 @@
 #define TICKET_LIFETIME_S 300           /* contract section 6 */
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */
 #define OAUTH_STATE_LIFETIME_S 900      /* one visit to the provider's authorization page */
+#define LOGIN_SESSION_LIFETIME_S 43200  /* a working day; then the sign-in service is asked again */
+
+/* --- sign-in ----------------------------------------------------------------------------------------------------- */
+
+/* An ID token with the groups of a large company is some KiB; its header is two or three short members. */
+#define ID_TOKEN_BYTES_MAX PROVIDER_TOKEN_BYTES_MAX
+
+#define OIDC_SUBJECT_BYTES_MAX 255 /* OpenID Connect Core section 2 */
+#define OIDC_SKEW_S 60             /* between the sign-in service's clock and ours */
+
+/* A sign-in service publishes two or three keys: the one that signs, the one before and the next. */
+#define OIDC_KEYS_MAX 16
+
+/* A key that the sign-in service has withdrawn is not trusted for longer than this. */
+#define OIDC_KEYS_MAX_AGE_MS 3600000
+
+/* Below 2048 bits a key is within reach of a large attacker (NIST SP 800-131A); above 8192 it costs time only. */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192
+
+/* --- login server ------------------------------------------------------------------------------------------------ */
+
+/* RFC 8628: time to walk to a browser and sign in with two factors; its example's interval, and the step of its section
+ * 3.5. A client that never slows down is not made to wait longer than the bound. */
+#define DEVICE_LIFETIME_S 900
+#define DEVICE_INTERVAL_S 5
+#define DEVICE_INTERVAL_STEP_S 5
+#define DEVICE_INTERVAL_MAX_S 60
+
+/* Codes that wait for an answer. An office behind one address starts some at once; more live codes make guessing one
+ * easier. */
+#define DEVICE_LIVE_OF_ADDRESS_MAX 100
+#define DEVICE_LIVE_MAX 1000
+
+/* 8 of 31 symbols are 39.6 bits. Wrong codes that are heard within the life of one: somebody who mistypes does it a few
+ * times, an office is many of them, and twice as many as everybody's together (two windows may touch one code's life)
+ * stay below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). */
+#define DEVICE_WRONG_OF_ACCOUNT_MAX 10
+#define DEVICE_WRONG_OF_ADDRESS_MAX 20
+#define DEVICE_WRONG_MAX 90
+
+#define DEVICE_AGENT_BYTES_MAX 200 /* a User-Agent, shown to who approves */
+#define LOGIN_FAMILIES_MAX 50      /* logins of one user; the oldest goes: some machines, each with some profiles */
+#define LOGIN_ACCESS_MIN_MS 60000
+#define LOGIN_ACCESS_MAX_MS 86400000
+#define LOGIN_REFRESH_MIN_MS 60000
+#define LOGIN_REFRESH_MAX_MS 31622400000 /* a year */
 
 /* REQUIREMENTS_MAX providers of PROVIDER_ID_BYTES_MAX with their generations are 3 KiB of claims, 4 KiB in base64. */
 #define RECEIPT_BYTES_MAX 8192
@@ -169,6 +255,9 @@
 
 /* One value: a connection string, a list of keys, a regular expression. */
 #define CONFIG_VALUE_BYTES_MAX 4096
+
+/* A client id, a claim's name, a list of scopes: they go into a URL. */
+#define CONFIG_WORD_BYTES_MAX 1024
 
 /* Configuration with all it was read from: every value and every key as long as it may be, each with its place. */
 #define CONFIG_ARENA_BYTES_MAX (128 * 1024 * 1024)

@@ -165,6 +165,35 @@ struct token_answer {
  * word that the table does not name blames the user only with 400 or 401; error may be NULL. */
 enum grant_class judge_refresh(const struct token_answer *answer);
 
+/* --- judge_device.c --------------------------------------------------------------------------------------------- */
+
+#define DEVICE_ANSWER_LIST(X)                                                                                          \
+	X(DEVICE_GRANTED, "granted")                                                                                   \
+	X(DEVICE_PENDING, "pending")                                                                                   \
+	X(DEVICE_SLOW_DOWN, "slow_down")                                                                               \
+	X(DEVICE_DENIED, "denied")                                                                                     \
+	X(DEVICE_EXPIRED, "expired")                                                                                   \
+	X(DEVICE_REFUSED, "refused")   /* the code is no longer good for anything */                                   \
+	X(DEVICE_OPERATOR, "operator") /* the provider refuses our client; the code may live on */                     \
+	X(DEVICE_RATE_LIMITED, "rate_limited")                                                                         \
+	X(DEVICE_TRANSIENT, "transient") /* not asked, or no word about the code */                                    \
+	X(DEVICE_LOST, "lost")           /* asked, and no answer came that can be read */
+
+enum device_answer { DEVICE_ANSWER_LIST(ENUMERATE) DEVICE_ANSWER_COUNT };
+
+/* The facts of a token endpoint's answer to a poll. error as in struct token_answer. */
+struct device_reply {
+	enum transport transport;
+	int status;
+	bool has_access_token;
+	const char *error;
+	bool has_retry_after;
+	bool rate_limit_exhausted;
+};
+
+/* What a poll for a device code means: RFC 8628 section 3.5, with the words of providers that have their own. */
+enum device_answer judge_device(const struct device_reply *reply);
+
 /* --- next_try.c ------------------------------------------------------------------------------------------------- */
 
 /* What follows from a try to refresh. TRY_REPEAT keeps the lease; all others end it. */
@@ -210,6 +239,7 @@ const char *try_step_word(enum try_step step);
 const char *validation_word(enum validation validation);
 const char *step_word(enum step_kind kind);
 const char *grant_class_word(enum grant_class class);
+const char *device_answer_word(enum device_answer answer);
 
 /* --- breaker.c -------------------------------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 	X(PROBLEM_VERSION_ARCHIVED, "version_archived", 400)                                                           \
 	X(PROBLEM_STATE_INVALID, "state_invalid", 400)                                                                 \
 	X(PROBLEM_PROVIDER_REFUSED, "provider_refused", 400)                                                           \
+	X(PROBLEM_DEVICE_PENDING, "device_pending", 400)                                                               \
 	X(PROBLEM_UNAUTHENTICATED, "unauthenticated", 401)                                                             \
 	X(PROBLEM_SESSION_REQUIRED, "session_required", 401)                                                           \
 	X(PROBLEM_FORBIDDEN, "forbidden", 403)                                                                         \
@@ -37,6 +38,7 @@
 	X(PROBLEM_INTERNAL, "internal", 500)                                                                           \
 	X(PROBLEM_PROVIDER_FAILED, "provider_failed", 502)                                                             \
 	X(PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE, "external_auth_unverifiable", 503)                                       \
+	X(PROBLEM_PROVIDER_RATE_LIMITED, "provider_rate_limited", 503)                                                 \
 	X(PROBLEM_DATABASE_UNAVAILABLE, "database_unavailable", 503)                                                   \
 	X(PROBLEM_OVERLOADED, "overloaded", 503)                                                                       \
 	X(PROBLEM_DRAINING, "draining", 503)                                                                           \

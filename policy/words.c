@@ -3,6 +3,7 @@
  * a value without a word cannot be written. A value that is none has the empty word, and stands for nothing good. */
 #include <string.h>
 
+#include "grant.h"
 #include "must_check.h"
 #include "policy.h"
 
@@ -23,9 +24,13 @@ static const char *const step_words[] = {STEP_LIST(WORD)};
 static const char *const breaker_step_words[] = {BREAKER_STEP_LIST(WORD)};
 static const char *const try_step_words[] = {TRY_STEP_LIST(WORD)};
 static const char *const grant_class_words[] = {GRANT_CLASS_LIST(WORD)};
+static const char *const device_answer_words[] = {DEVICE_ANSWER_LIST(WORD)};
 static const char *const role_words[] = {ROLE_LIST(WORD)};
 static const char *const action_words[] = {ACTION_LIST(WORD)};
 static const char *const receipt_reason_words[] = {RECEIPT_REASON_LIST(WORD)};
+static const char *const grant_state_words[] = {GRANT_STATE_LIST(WORD)};
+static const char *const grant_answer_words[] = {GRANT_ANSWER_LIST(WORD)};
+static const char *const family_answer_words[] = {FAMILY_ANSWER_LIST(WORD)};
 
 #undef WORD
 #undef REASON_WORD
@@ -118,6 +123,11 @@ const char *grant_class_word(enum grant_class class)
 	return word_at(grant_class_words, COUNT_OF(grant_class_words), class);
 }
 
+const char *device_answer_word(enum device_answer answer)
+{
+	return word_at(device_answer_words, COUNT_OF(device_answer_words), answer);
+}
+
 const char *role_word(enum role role)
 {
 	return word_at(role_words, COUNT_OF(role_words), role);
@@ -126,6 +136,21 @@ const char *role_word(enum role role)
 const char *action_word(enum action action)
 {
 	return word_at(action_words, COUNT_OF(action_words), action);
+}
+
+const char *grant_state_word(enum grant_state state)
+{
+	return word_at(grant_state_words, COUNT_OF(grant_state_words), state);
+}
+
+const char *grant_answer_word(enum grant_answer answer)
+{
+	return word_at(grant_answer_words, COUNT_OF(grant_answer_words), answer);
+}
+
+const char *family_answer_word(enum family_answer answer)
+{
+	return word_at(family_answer_words, COUNT_OF(family_answer_words), answer);
 }
 
 const char *receipt_reason_word(enum receipt_reason reason)
@@ -156,6 +181,11 @@ enum outcome outcome_from_word(const char *word)
 enum moment moment_from_word(const char *word)
 {
 	return (enum moment)word_find(moment_words, MOMENT_COUNT, word);
+}
+
+enum grant_state grant_state_from_word(const char *word)
+{
+	return (enum grant_state)word_find(grant_state_words, GRANT_STATE_COUNT, word);
 }
 
 enum role role_from_word(const char *word)

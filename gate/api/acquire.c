@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Acquire: see acquire.h. A build is claimed, judged with no connection held, and handed out by one statement that
- * demands that claim and links still stand. Tokens are in the request's arena alone, which is wiped at its end: the
- * answer is written as text there, and no line of the log has any. */
+ * demands that claim and links still stand. Tokens are in the job's arena and, in the answer, in the request's, which
+ * are both wiped at their end; no line of the log has any. */
 #include "acquire.h"
 
 #include <string.h>
@@ -20,18 +20,25 @@
 
 #define WAIT_MAX_MS 60000
 
+/* Who waits keeps a thread, so provisioners with nothing to do may have half of them: the gate has the others. */
+#define WAITERS_SHARE 2
+#define WAIT_RETRY_S 1
+
 /* A build that another replica added, or whose lease ran out, is found by looking. */
 #define LOOK_AGAIN_MS 250
 
 /* Beyond what GATE_RUNS_MAX evaluations take: two statements, and a database that fails over. */
 #define CLAIM_MARGIN_MS 30000
 
-/* Builds that one call may find refused, one after the other: each leaves its facts in the request's arena. */
+/* Builds that one call may find refused, one after the other: then whoever asks hears of it and may ask again. */
 #define JOBS_MAX 50
 
+/* arena is emptied before each build: one call looks at many, for up to WAIT_MAX_MS, and the parameters of each may be
+ * as large as a body. */
 struct job {
 	const struct request *request;
 	struct reply *reply;
+	struct arena *arena;
 	struct build_claim claim;
 	char lease_id[UUID_TEXT_SIZE];
 	bool gated;
@@ -70,12 +77,12 @@ static bool judge(struct job *job, struct problem *problem)
 
 	job->evaluation = (struct evaluation){0};
 	job->judged = false;
-	if (!evaluation_read(engine, &question, &about, request->arena, &job->evaluation, problem))
+	if (!evaluation_read(engine, &question, &about, job->arena, &job->evaluation, problem))
 		return false;
 	/* Nothing of what is not gated can block, not even a provider that is no longer configured. */
 	for (size_t i = 0; !job->gated && i < requirements->count; i++)
 		requirements->list[i].optional = true;
-	job->judged = evaluation_judge(engine, &question, request->arena, &job->evaluation, problem);
+	job->judged = evaluation_judge(engine, &question, job->arena, &job->evaluation, problem);
 	return job->judged;
 }
 
@@ -107,7 +114,7 @@ static bool fail_refused(struct job *job, struct problem *problem)
 		if (answer->findings[i].finding.requirement->optional)
 			answer->findings[i].asked_for = false;
 	decision_enqueue(job->request->service->store, &job->evaluation.decision);
-	return fail(job, gate_json_refusal(job->request->service->engine, answer, &telling, job->request->arena),
+	return fail(job, gate_json_refusal(job->request->service->engine, answer, &telling, job->arena),
 		job->evaluation.decision.outcome, problem);
 }
 
@@ -130,7 +137,7 @@ static void add_tokens(struct text *body, const struct job *job)
 		json_text_open(body, NULL, '{');
 		json_text_string(body, "id", answer->findings[i].finding.requirement->provider_id);
 		json_text_string(body, "access_token", answer->findings[i].access_token.text);
-		json_add_time(body, "expires_at", answer->findings[i].token_expires_at_ms, job->request->arena);
+		json_add_time(body, "expires_at", answer->findings[i].token_expires_at_ms, job->arena);
 		json_text_close(body, '}');
 	}
 	json_text_close(body, ']');
@@ -145,17 +152,17 @@ static void add_environment(struct text *body, const struct job *job)
 		const char *id = answer->findings[i].finding.requirement->provider_id;
 
 		if (has_token(&answer->findings[i]))
-			json_text_string(body,
-				arena_printf(job->request->arena, "CODER_EXTERNAL_AUTH_ACCESS_TOKEN_%s", id),
+			json_text_string(body, arena_printf(job->arena, "CODER_EXTERNAL_AUTH_ACCESS_TOKEN_%s", id),
 				answer->findings[i].access_token.text);
 	}
 	json_text_close(body, '}');
 }
 
+/* All that outlives the job is in the reply's arena. */
 static void answer_job(const struct job *job, const struct build_record *record)
 {
-	struct arena *arena = job->request->arena;
-	struct text body = text_in(arena);
+	struct arena *arena = job->arena;
+	struct text body = text_in(job->reply->arena);
 
 	json_text_open(&body, NULL, '{');
 	build_json_add(&body, "build", record, arena);
@@ -167,7 +174,7 @@ static void answer_job(const struct job *job, const struct build_record *record)
 	reply_json_text(job->reply, 200, body.bytes);
 	if (!job->gated)
 		return;
-	job->reply->decision_id = job->evaluation.decision_id;
+	job->reply->decision_id = arena_copy(job->reply->arena, job->evaluation.decision_id);
 	job->reply->outcome = job->evaluation.decision.outcome;
 }
 
@@ -191,7 +198,7 @@ static bool hand_out(struct job *job, enum job_end *ret_end, struct problem *pro
 		*ret_end = JOB_LEFT;
 		return true;
 	}
-	if (!build_hand_out(request->service->store, request->arena, &given, &end, &record, problem))
+	if (!build_hand_out(request->service->store, job->arena, &given, &end, &record, problem))
 		return false;
 	*ret_end = end == HAND_OUT_MOVED ? JOB_MOVED : JOB_OVER;
 	if (end != HAND_OUT_DONE)
@@ -212,7 +219,7 @@ static bool go_without(struct job *job, enum job_end *ret_end, struct problem *p
 	if (!job->gated)
 		return hand_out(job, ret_end, problem);
 
-	const char *error = reply_problem_body(problem, job->request->id, job->request->arena);
+	const char *error = reply_problem_body(problem, job->request->id, job->arena);
 
 	return fail(job, error, problem_word(problem->kind), problem);
 }
@@ -261,19 +268,22 @@ static bool work_on(struct job *job, bool *ret_answered, struct problem *problem
 /* --- the call ---------------------------------------------------------------------------------------------------- */
 
 /* Builds one after the other until one is handed out or none is left. */
-static bool look(const struct request *request, struct reply *reply, int *jobs_left, struct problem *problem)
+static bool look(const struct request *request, struct reply *reply, struct arena *arena, int *jobs_left,
+	struct problem *problem)
 {
 	const struct service *service = request->service;
 	int64_t claim_ms = GATE_RUNS_MAX * service->engine->gate_timeout_ms + CLAIM_MARGIN_MS;
 
 	for (; *jobs_left > 0 && !request_is_abandoned(request); --*jobs_left) {
-		struct job *job = arena_alloc(request->arena, sizeof(*job));
+		struct job *job = NULL;
 		bool found = false;
 		bool answered = false;
 
-		*job = (struct job){.request = request, .reply = reply};
+		arena_reset(arena);
+		job = arena_alloc(arena, sizeof(*job));
+		*job = (struct job){.request = request, .reply = reply, .arena = arena};
 		uuid_new(job->lease_id);
-		if (!build_claim(service->store, request->arena, job->lease_id, claim_ms, &found, &job->claim, problem))
+		if (!build_claim(service->store, arena, job->lease_id, claim_ms, &found, &job->claim, problem))
 			return false;
 		if (!found)
 			return true;
@@ -294,30 +304,46 @@ static bool read_wait(const struct request *request, int64_t *ret_wait_ms, struc
 	return json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 }
 
+/* Until a build is handed out, or the time is over: then there is no answer yet. */
+static bool look_until(
+	const struct request *request, struct reply *reply, struct deadline until, struct problem *problem)
+{
+	const struct service *service = request->service;
+	struct bell *bell = store_bell(service->store);
+	int jobs_left = JOBS_MAX;
+	SCOPED(arena_release) struct arena *arena = arena_new(REQUEST_ARENA_BYTES_MAX);
+
+	for (;;) {
+		uint64_t rung = bell_count(bell);
+
+		if (!look(request, reply, arena, &jobs_left, problem))
+			return false;
+		if (reply->status != 0 || deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining) ||
+			request_is_abandoned(request))
+			return true;
+		bell_await(bell, rung, deadline_earlier(until, deadline_in_ms(LOOK_AGAIN_MS)));
+	}
+}
+
 bool api_provisioner_acquire(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	const struct service *service = request->service;
 	struct bell *bell = store_bell(service->store);
 	int64_t wait_ms = 0;
-	int jobs_left = JOBS_MAX;
 
 	if (!read_wait(request, &wait_ms, problem) || !subject_allow(request, ACTION_PROVISION, problem))
 		return false;
 
-	struct deadline until = deadline_in_ms(wait_ms);
+	bool waits = wait_ms > 0 && bell_enter(bell, service->config->http_threads / WAITERS_SHARE);
+	bool done = look_until(request, reply, deadline_in_ms(waits ? wait_ms : 0), problem);
 
-	for (;;) {
-		uint64_t rung = bell_count(bell);
-
-		if (!look(request, reply, &jobs_left, problem))
-			return false;
-		if (reply->status != 0)
-			return true;
-		if (deadline_passed(until) || jobs_left == 0 || atomic_load(&service->draining) ||
-			request_is_abandoned(request))
-			break;
-		bell_await(bell, rung, deadline_earlier(until, deadline_in_ms(LOOK_AGAIN_MS)));
-	}
+	if (waits)
+		bell_leave(bell);
+	if (!done || reply->status != 0)
+		return done;
+	/* Too many wait already: this one is told when to ask again instead. */
+	if (wait_ms > 0 && !waits)
+		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%d", WAIT_RETRY_S));
 	reply_empty(reply, 204);
 	return true;
 }

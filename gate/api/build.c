@@ -7,10 +7,10 @@
 
 #include "../base/text.h"
 #include "../http/idempotency.h"
+#include "../http/refusal.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
-#include "../link/gate_json.h"
 #include "../link/workspace_json.h"
 #include "../store/prebuilds.h"
 
@@ -129,37 +129,25 @@ static const struct idempotency_answer *answer_ahead(const struct attempt *attem
 	return idempotency_answer(attempt->once, &reply);
 }
 
+static bool refuse_full(struct problem *problem)
+{
+	(void)problem_set(
+		problem, PROBLEM_CONFLICT, "%d builds of this workspace wait to be carried out.", BUILDS_OPEN_MAX);
+	return problem_detail(problem, "Wait until some are over, or delete the workspace.");
+}
+
 static bool end_insert(const struct attempt *attempt, const struct build_record *record, struct problem *problem)
 {
 	if (attempt->end == BUILD_KEY_LOST)
 		return idempotency_lost(problem);
+	if (attempt->end == BUILD_QUEUE_FULL)
+		return refuse_full(problem);
 	if (attempt->end != BUILD_DONE)
 		return true;
 	attempt->reply->decision_id = record->decision_id;
 	attempt->reply->outcome = attempt->evaluation != NULL ? attempt->evaluation->decision.outcome : NULL;
 	answer_created(record, attempt->reply);
 	return true;
-}
-
-static void refuse(const struct attempt *attempt, enum moment moment)
-{
-	const struct evaluation *evaluation = attempt->evaluation;
-	const struct decision *decision = &evaluation->answer.decision;
-	const struct request *request = attempt->request;
-	const struct gate_telling telling = {.decision_id = evaluation->decision_id,
-		.request_id = request->id,
-		.owner_name = evaluation->facts.owner.username,
-		.moment = moment};
-	bool refused = decision->outcome == OUTCOME_REFUSED;
-
-	decision_enqueue(request->service->store, &evaluation->decision);
-	attempt->reply->decision_id = evaluation->decision_id;
-	attempt->reply->outcome = evaluation->decision.outcome;
-	if (!refused)
-		reply_add_header(
-			attempt->reply, "Retry-After", arena_printf(request->arena, "%u", decision->retry_after_s));
-	reply_json_text(attempt->reply, refused ? 403 : 503,
-		gate_json_refusal(request->service->engine, &evaluation->answer, &telling, request->arena));
 }
 
 static bool refuse_deleting(struct problem *problem)
@@ -218,7 +206,7 @@ static bool try_gated(struct attempt *attempt, struct problem *problem)
 		return false;
 	if (attempt->evaluation->answer.decision.outcome == OUTCOME_ALLOWED)
 		return insert_start(attempt, problem);
-	refuse(attempt, question.moment);
+	refusal_end(request, attempt->evaluation, question.moment, attempt->reply);
 	return true;
 }
 

@@ -4,111 +4,15 @@
 #include "connect.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "../base/clock.h"
-#include "../base/log.h"
-#include "../base/metrics.h"
 #include "../base/text.h"
+#include "../http/browser.h"
+#include "../http/link_session.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/oauth.h"
-#include "../link/validate.h"
-#include "../link/verdict_cache.h"
-#include "../store/browser.h"
 #include "../store/links.h"
-#include "../web/page.h"
-
-#define SESSION_COOKIE "gatehouse_session"
-
-/* How long a granted token waits for a database that is away, and how often it is tried. */
-#define SAVE_PATIENCE_MS 30000
-#define SAVE_PAUSE_US 250000
-
-/* An OAuth error word longer than this is not one: RFC 6749 section 4.1.2.1 has at most 25 characters. */
-#define ERROR_WORD_BYTES_MAX 64
-
-/* --- session ---------------------------------------------------------------------------------------------------- */
-
-static bool session_required(struct problem *problem, const char *why)
-{
-	(void)problem_set(problem, PROBLEM_SESSION_REQUIRED, "%s", why);
-	return problem_detail(problem, "Ask for a new link where this one came from, and open it once, in this "
-				       "browser.");
-}
-
-static bool check_session(const struct browser_session *session, const char *provider_id, struct problem *problem)
-{
-	if (session->user.suspended) {
-		(void)problem_set(problem, PROBLEM_OWNER_SUSPENDED, "%s is suspended.", session->user.username);
-		return problem_detail(problem, "An administrator can make the account active again.");
-	}
-	if (session->provider_id != NULL && strcmp(session->provider_id, provider_id) != 0)
-		return session_required(problem, "This browser's session is for another provider.");
-	return true;
-}
-
-static bool find_session(const struct request *request, struct secret token, struct browser_session *ret_session,
-	struct problem *problem)
-{
-	uint8_t hash[SHA256_BYTES];
-	bool found = false;
-
-	sha256(token.text, token.size, hash);
-	if (!session_find(request->service->store, request->arena, hash, &found, ret_session, problem))
-		return false;
-	if (!found)
-		return session_required(problem, "This browser has no session, or it is too old.");
-	return check_session(ret_session, request_parameter(request, "provider"), problem);
-}
-
-static bool find_cookie_session(
-	const struct request *request, struct browser_session *ret_session, struct problem *problem)
-{
-	const char *cookie = request_cookie(request, SESSION_COOKIE);
-
-	if (cookie == NULL)
-		return session_required(problem, "This browser has no session.");
-	return find_session(request, (struct secret){.text = cookie, .size = strlen(cookie)}, ret_session, problem);
-}
-
-/* Spends the ticket; a new session each time, so that nobody can plant one in another's browser and wait. */
-static bool redeem_ticket(const struct request *request, const char *ticket, struct secret *ret_token,
-	struct browser_session *ret_session, struct problem *problem)
-{
-	uint8_t ticket_hash[SHA256_BYTES];
-	uint8_t session_hash[SHA256_BYTES];
-	bool found = false;
-
-	*ret_token = secret_random(request->arena, "");
-	sha256(ticket, strlen(ticket), ticket_hash);
-	sha256(ret_token->text, ret_token->size, session_hash);
-	if (!ticket_redeem(request->service->store, request->arena, ticket_hash, request_parameter(request, "provider"),
-		    session_hash, &found, problem))
-		return false;
-	if (!found)
-		return session_required(problem, "This link has been used, or is too old.");
-	return find_session(request, *ret_token, ret_session, problem);
-}
-
-/* What the access URL has behind its host: a proxy in front may serve others on the same name. */
-static const char *path_prefix(const char *access_url)
-{
-	const char *host = strstr(access_url, "://");
-	const char *path = host != NULL ? strchr(host + strlen("://"), '/') : NULL;
-
-	return path != NULL ? path : "";
-}
-
-static void set_session_cookie(const struct request *request, struct secret token, struct reply *reply)
-{
-	reply_add_header(reply, "Set-Cookie",
-		arena_printf(request->arena, "%s=%s; Path=%s/external-auth; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-			SESSION_COOKIE, token.text, path_prefix(request->service->access_url),
-			BROWSER_SESSION_LIFETIME_S, request->is_https ? "; Secure" : ""));
-}
-
-/* --- to the provider and back ------------------------------------------------------------------------------------ */
+#include "../web/connect.h"
 
 /* A fresh state and verifier for one visit to the provider. */
 static bool send_to_provider(const struct request *request, const struct browser_session *session,
@@ -133,229 +37,87 @@ static bool send_to_provider(const struct request *request, const struct browser
 	return true;
 }
 
-static bool start(const struct request *request, struct reply *reply, struct problem *problem)
+/* A ticket is one step: spent, and on to the provider at once. */
+static bool start_with_ticket(
+	const struct request *request, const char *ticket, struct reply *reply, struct problem *problem)
 {
-	const char *ticket = request_query(request, "ticket");
 	const char *redirect = request_query(request, "redirect");
 	struct secret token = {.text = NULL};
 	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
 
-	if (!subject_check_redirect(redirect, problem))
-		return false;
-	if (ticket != NULL ? !redeem_ticket(request, ticket, &token, &session, problem)
-			   : !find_cookie_session(request, &session, problem))
-		return false;
-	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
+	if (!link_session_redeem(request, ticket, &token, &session, problem) ||
+		!engine_find_provider(
+			request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
 	/* The ticket is spent: what goes wrong from here on is tried again with the session. */
-	if (ticket != NULL)
-		set_session_cookie(request, token, reply);
+	link_session_set_cookie(request, token, reply);
 	return send_to_provider(
 		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
 }
 
-static bool state_invalid(struct problem *problem)
+/* The host of a URL, or NULL. */
+static const char *host_of(struct arena *arena, const char *url)
 {
-	(void)problem_set(
-		problem, PROBLEM_STATE_INVALID, "This answer of the provider does not belong to this browser.");
-	return problem_detail(problem, "It was used already, is too old, or was started elsewhere. Start again.");
+	const char *host = strstr(url, "://");
+
+	if (host == NULL)
+		return NULL;
+	host += strlen("://");
+	return arena_copy_bytes(arena, host, strcspn(host, "/?#"));
 }
 
-/* RFC 9207 section 2.4: an issuer that is not the expected one means that another server answered. */
-static bool check_issuer(const struct request *request, const struct provider *provider, struct problem *problem)
-{
-	const char *issuer = request_query(request, "iss");
-
-	if (issuer == NULL || provider->issuer[0] == '\0' || strcmp(issuer, provider->issuer) == 0)
-		return true;
-	return state_invalid(problem);
-}
-
-/* The OAuth error word if it looks like one; what a provider or a forged link says else is not repeated. */
-static const char *error_word(const char *error)
-{
-	size_t size = strspn(error, "abcdefghijklmnopqrstuvwxyz_");
-
-	return size > 0 && size <= ERROR_WORD_BYTES_MAX && error[size] == '\0' ? error : "an unknown error";
-}
-
-static bool check_provider_answer(const struct request *request, struct secret *ret_code, struct problem *problem)
-{
-	const char *error = request_query(request, "error");
-	const char *code = request_query(request, "code");
-
-	if (error == NULL && code != NULL && code[0] != '\0') {
-		*ret_code = (struct secret){.text = code, .size = strlen(code)};
-		return true;
-	}
-	(void)problem_set(problem, PROBLEM_PROVIDER_REFUSED, "The provider did not connect the account.");
-	return problem_detail(problem, "It said: %s. Nothing was stored; start again when you want to.",
-		error != NULL ? error_word(error) : "nothing at all");
-}
-
-static bool take_state(const struct request *request, const struct browser_session *session,
-	const struct provider *provider, struct oauth_state *ret_state, struct problem *problem)
-{
-	const char *state = request_query(request, "state");
-	uint8_t hash[SHA256_BYTES];
-	bool found = false;
-
-	if (state == NULL)
-		return state_invalid(problem);
-	sha256(state, strlen(state), hash);
-	if (!state_take(request->service->store, request->arena, hash, session->id, &found, ret_state, problem))
-		return false;
-	if (!found || strcmp(ret_state->provider_id, provider->id) != 0)
-		return state_invalid(problem);
-	return check_issuer(request, provider, problem);
-}
-
-/* A token that was granted is saved before anything else is done with it, and waits for a database that is away: the
- * code it was granted for is spent. */
-static bool save_link(const struct request *request, const struct link_tokens *tokens, int64_t *ret_generation,
-	struct problem *problem)
-{
-	struct deadline deadline = deadline_in_ms(SAVE_PATIENCE_MS);
-
-	while (!link_save(request->service->store, tokens, ret_generation, problem)) {
-		if (problem->kind != PROBLEM_DATABASE_UNAVAILABLE || deadline_passed(deadline))
-			return false;
-		(void)usleep(SAVE_PAUSE_US);
-	}
-	verdict_cache_drop(request->service->engine->verdicts, tokens->owner_id,
-		providers_find(&request->service->engine->providers, tokens->provider_id));
-	return true;
-}
-
-/* Learns whose account it is. That this fails takes nothing back: the link is saved. */
-static const char *learn_account(const struct request *request, const struct provider *provider,
-	const struct link_tokens *tokens, int64_t generation)
-{
-	struct provider_user user = {.login = ""};
-	struct app_installation *installations = NULL;
-	size_t installation_count = 0;
-	struct problem problem;
-	int64_t asked_us = clock_monotonic_us();
-	enum validation validation = validate_token(request->service->engine, provider, tokens->access_token,
-		request->arena, &user, &installation_count, &installations);
-	const char *account = user.login[0] != '\0' ? user.login : NULL;
-	const struct verdict_key key = {tokens->owner_id, provider, generation};
-
-	verdict_cache_put(request->service->engine->verdicts, &key, validation, asked_us);
-	if (validation == VALIDATION_CONFIRMED && !link_note_valid(request->service->store, tokens->owner_id,
-							  tokens->provider_id, generation, account, &problem))
-		log_event(LOG_WARN, "the account's name was not noted", log_string("request_id", request->id),
-			log_string("provider", provider->id));
-	return account;
-}
-
-static void tell_success(
-	const struct request *request, const struct provider *provider, const char *account, struct reply *reply)
+static bool show_start(const struct request *request, const struct browser_session *session, bool signed_in,
+	const struct provider *provider, struct reply *reply, struct problem *problem)
 {
 	struct arena *arena = request->arena;
+	struct page_frame frame = browser_frame(request, signed_in ? session : NULL, PAGE_ELSEWHERE);
+	struct link link = {.account = NULL};
+	bool linked = false;
 
-	if (!request->wants_html) {
-		struct json *root = json_new_object();
+	if (!link_find(request->service->store, arena, session->user.id, provider->id, &linked, &link, problem))
+		return false;
 
-		json_add_string(root, "provider_id", provider->id);
-		json_add_string(root, "display_name", provider->display_name);
-		json_add_bool(root, "linked", true);
-		reply_json(reply, 200, root);
-		return;
-	}
-	reply_html(reply, 200,
-		page_message(arena, arena_printf(arena, "%s is connected", provider->display_name),
-			account != NULL ? arena_printf(arena, "Your account %s is connected now.", account)
-					: "Your account is connected now.",
-			"You can close this window and go on where you were."));
+	const struct page_connect shown = {.id = provider->id,
+		.name = provider->display_name,
+		.host = host_of(arena, provider->auth_url[0] != '\0' ? provider->auth_url : provider->issuer),
+		.username = session->user.username,
+		.account = link.account,
+		.scopes = provider->scopes,
+		.redirect = session->redirect != NULL ? session->redirect : request_query(request, "redirect"),
+		.linked = linked,
+		.has_device_flow = signed_in && provider->device_flow,
+		.has_browser_flow = true};
+
+	browser_reply(reply, 200, page_connect(arena, &frame, &shown));
+	return true;
 }
 
-static bool finish(const struct request *request, struct reply *reply, struct problem *problem)
+static bool start(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	struct engine *engine = request->service->engine;
+	const char *ticket = request_query(request, "ticket");
+	const char *redirect = request_query(request, "redirect");
 	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
-	struct oauth_state state = {.provider_id = NULL};
-	struct secret code = {.text = NULL};
-	struct oauth_grant grant = {.expires_at_ms = 0};
-	int64_t generation = 0;
+	bool signed_in = false;
 
-	if (!find_cookie_session(request, &session, problem) ||
-		!engine_find_provider(
-			request->service->engine, request_parameter(request, "provider"), &provider, problem) ||
-		!take_state(request, &session, provider, &state, problem) ||
-		!check_provider_answer(request, &code, problem) || !provider_discover(engine, provider, problem) ||
-		!oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
+	if (!subject_check_redirect(redirect, problem))
 		return false;
-
-	const struct link_tokens tokens = {.owner_id = session.user.id,
-		.provider_id = provider->id,
-		.access_token = grant.access_token,
-		.refresh_token = grant.refresh_token,
-		.extras = grant.extras,
-		.expires_at_ms = grant.expires_at_ms};
-
-	if (!save_link(request, &tokens, &generation, problem))
+	if (ticket != NULL)
+		return start_with_ticket(request, ticket, reply, problem);
+	if (!link_session_find(request, &session, &signed_in, problem))
+		return session_send_to_login(request, reply, problem);
+	if (!engine_find_provider(request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
-	metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "link"}}, 1);
-	subject_audit(request, "link.create", session.user.id, provider->id);
-
-	const char *account = learn_account(request, provider, &tokens, generation);
-
-	if (state.redirect != NULL)
-		reply_redirect(reply, state.redirect);
-	else
-		tell_success(request, provider, account, reply);
-	return true;
-}
-
-/* --- what a browser sees ---------------------------------------------------------------------------------------- */
-
-/* The query of these pages holds a ticket or a code: no other site may see it as a referrer, nor frame the page. */
-static void add_browser_headers(const struct request *request, struct reply *reply)
-{
-	reply_add_header(reply, "Referrer-Policy", "no-referrer");
-	reply_add_header(reply, "Content-Security-Policy", page_security_policy(request->arena));
-}
-
-/* A problem as a page for who reads pages; everybody else gets the API's JSON. */
-static bool tell_problem(const struct request *request, struct reply *reply, const struct problem *problem)
-{
-	if (!request->wants_html)
-		return false;
-
-	const char *note = arena_printf(request->arena, "%s (request %s)", problem->detail, request->id);
-
-	if (problem->retry_after_s > 0)
-		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%u", problem->retry_after_s));
-	reply_html(reply, problem_status(problem->kind),
-		page_message(request->arena, "This did not work", problem->message, note));
-	return true;
-}
-
-/* Who shows a preview of a link or scans it for harm asks with HEAD, which must not spend what the link holds (RFC 9110
- * section 9.2.1: HEAD is safe). */
-static bool is_only_looking(const struct request *request, struct reply *reply)
-{
-	if (strcmp(request->method, "HEAD") != 0)
-		return false;
-	reply_empty(reply, 204);
-	return true;
+	/* Programs have no page to say yes on, and go on as with a ticket. */
+	if (request->wants_html && request_query(request, "go") == NULL)
+		return show_start(request, &session, signed_in, provider, reply, problem);
+	return send_to_provider(
+		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
 }
 
 bool api_connect_start(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	add_browser_headers(request, reply);
-	if (is_only_looking(request, reply))
-		return true;
-	return start(request, reply, problem) || tell_problem(request, reply, problem);
-}
-
-bool api_connect_callback(const struct request *request, struct reply *reply, struct problem *problem)
-{
-	add_browser_headers(request, reply);
-	if (is_only_looking(request, reply))
-		return true;
-	return finish(request, reply, problem) || tell_problem(request, reply, problem);
+	browser_add_headers(reply);
+	return browser_only_looks(request, reply) || start(request, reply, problem);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connecting an account in a browser: the one-time ticket, the way to the provider, and the callback (contract section
- * 6, browser sessions). */
+/* Connecting an account in a browser: the one-time ticket, what will be asked, and the way to the provider (contract
+ * section 6, browser sessions). */
 #ifndef API_CONNECT_H
 #define API_CONNECT_H
 
@@ -8,6 +8,5 @@
 #include "../http/request.h"
 
 bool api_connect_start(const struct request *request, struct reply *reply, struct problem *problem);
-bool api_connect_callback(const struct request *request, struct reply *reply, struct problem *problem);
 
 #endif

@@ -116,6 +116,13 @@ static const char *owner_reference(const struct request *request, const char *gi
 	return given != NULL && strcmp(given, "me") == 0 ? request->caller.user_id : given;
 }
 
+/* The row of an exemption goes when its time is over, so the log says by itself which one it was. */
+static void audit(const struct request *request, const char *action, const struct exemption *exemption)
+{
+	subject_audit(request, action, exemption->owner_id,
+		arena_printf(request->arena, "%s/%s", exemption->template_id, exemption->provider_id));
+}
+
 /* --- the handlers ----------------------------------------------------------------------------------------------- */
 
 static bool find_owner(
@@ -164,7 +171,7 @@ bool api_exemption_create(const struct request *request, struct reply *reply, st
 
 	if (!exemption_insert(request->service->store, request->arena, &wanted, &granted, problem))
 		return false;
-	subject_audit(request, "exemption.grant", owner.id, provider->id);
+	audit(request, "exemption.grant", &granted);
 	reply_json(reply, 201, show_exemption(&granted, request->arena));
 	return true;
 }
@@ -236,7 +243,7 @@ bool api_exemption_delete(const struct request *request, struct reply *reply, st
 		return false;
 	if (!found)
 		return exemption_missing(problem);
-	subject_audit(request, "exemption.revoke", exemption.owner_id, exemption.provider_id);
+	audit(request, "exemption.revoke", &exemption);
 	reply_empty(reply, 204);
 	return true;
 }

@@ -8,9 +8,10 @@
 #include "../base/metrics.h"
 #include "../http/service.h"
 #include "../http/subject.h"
-#include "../link/gate.h"
 #include "../link/gate_json.h"
+#include "../link/overview.h"
 #include "../link/revoke.h"
+#include "../link/unlink.h"
 #include "../link/validate.h"
 #include "../link/verdict_cache.h"
 #include "../store/links.h"
@@ -37,15 +38,14 @@ static void add_providers(struct json *root, const struct engine *engine, struct
 	}
 }
 
-/* finding NULL: the provider is no longer configured, so nobody can be asked. */
-static void push_link(
-	struct json *list, const struct link *link, const struct gate_finding *finding, struct arena *arena)
+static void push_link(struct json *list, const struct overview_link *shown, struct arena *arena)
 {
+	const struct link *link = &shown->link;
 	struct json *entry = json_push_object(list);
-	bool good = finding != NULL && reason_verdict(finding->finding.reason) == VERDICT_OK;
-	const char *wrong = finding == NULL ? "This provider is no longer configured; disconnect it, or ask the "
-					      "operator."
-					    : reason_sentence(finding->finding.reason);
+	bool good = shown->configured && reason_verdict(shown->reason) == VERDICT_OK;
+	const char *wrong = shown->configured ? reason_sentence(shown->reason)
+					      : "This provider is no longer configured; disconnect it, or ask the "
+						"operator.";
 
 	json_add_string(entry, "provider_id", link->provider_id);
 	json_add_string(entry, "created_at", clock_rfc3339(arena, link->created_at_ms));
@@ -54,87 +54,26 @@ static void push_link(
 	json_add_string(entry, "expires", clock_rfc3339(arena, link->expires_at_ms));
 	json_add_bool(entry, "authenticated", good);
 	json_add_string(entry, "validate_error", good ? NULL : wrong);
-	json_add_string(entry, "reason", finding == NULL ? NULL : reason_word(finding->finding.reason));
-}
-
-static const struct gate_finding *find_finding(const struct gate_answer *answer, const char *provider_id)
-{
-	for (size_t i = 0; i < answer->finding_count; i++) {
-		if (strcmp(answer->findings[i].finding.requirement->provider_id, provider_id) == 0)
-			return &answer->findings[i];
-	}
-	return NULL;
-}
-
-/* Judges up to REQUIREMENTS_MAX links at once, as optional requirements: none of them blocks anything. */
-static bool judge_links(const struct request *request, const struct link *links, size_t count,
-	struct gate_answer *ret_answer, struct problem *problem)
-{
-	struct engine *engine = request->service->engine;
-	struct requirements *wanted = arena_alloc(request->arena, sizeof(*wanted));
-
-	for (size_t i = 0; i < count; i++) {
-		if (providers_find(&engine->providers, links[i].provider_id) != NULL)
-			(void)requirements_add(wanted, links[i].provider_id, true);
-	}
-
-	const struct gate_question question = {.owner_id = links[0].owner_id,
-		.requirements = wanted,
-		.link_count = count,
-		.links = links,
-		.moment = MOMENT_PREFLIGHT,
-		.ask_optional = true,
-		.timeout_ms = engine->gate_timeout_ms};
-
-	return gate_evaluate(engine, &question, request->arena, ret_answer, problem);
-}
-
-/* What judging has refreshed is shown as it is now. */
-static bool read_moved(
-	const struct request *request, struct link *link, const struct gate_finding *finding, struct problem *problem)
-{
-	bool found = false;
-	struct link now;
-
-	if (finding == NULL || finding->generation == link->generation)
-		return true;
-	if (!link_find(
-		    request->service->store, request->arena, link->owner_id, link->provider_id, &found, &now, problem))
-		return false;
-	if (found)
-		*link = now;
-	return true;
+	json_add_string(entry, "reason", shown->configured ? reason_word(shown->reason) : NULL);
 }
 
 static bool list_of(const struct request *request, const char *owner_id, struct reply *reply, struct problem *problem)
 {
-	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
+	struct engine *engine = request->service->engine;
+	struct overview_link *links = NULL;
 	size_t count = 0;
-	struct link *links = NULL;
 
-	if (!link_list(request->service->store, request->arena, owner_id, &count, &links, problem))
+	if (!overview_read(engine, owner_id, request->arena, &count, &links, problem))
 		return false;
 
-	SCOPED(json_release) struct json *root = json_new_object();
+	struct json *root = json_new_object();
 
-	add_providers(root, request->service->engine, request->arena);
+	add_providers(root, engine, request->arena);
 	struct json *list = json_add_array(root, "links");
 
-	for (size_t done = 0; done < count; done += REQUIREMENTS_MAX) {
-		size_t size = count - done > REQUIREMENTS_MAX ? REQUIREMENTS_MAX : count - done;
-
-		if (!judge_links(request, links + done, size, answer, problem))
-			return false;
-		for (size_t i = done; i < done + size; i++) {
-			const struct gate_finding *finding = find_finding(answer, links[i].provider_id);
-
-			if (!read_moved(request, &links[i], finding, problem))
-				return false;
-			push_link(list, &links[i], finding, request->arena);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		push_link(list, &links[i], request->arena);
 	reply_json(reply, 200, root);
-	root = NULL;
 	return true;
 }
 
@@ -183,7 +122,7 @@ static bool renew_link(const struct request *request, bool *ret_linked, struct l
 	struct gate_answer *answer = arena_alloc(request->arena, sizeof(*answer));
 	const char *provider_id = ret_link->provider_id;
 
-	return judge_links(request, ret_link, 1, answer, problem) &&
+	return overview_judge(request->service->engine, ret_link, 1, request->arena, answer, problem) &&
 	       link_find(request->service->store, request->arena, request->caller.user_id, provider_id, ret_linked,
 		       ret_link, problem);
 }
@@ -320,26 +259,14 @@ bool api_external_auth_unlink(const struct request *request, struct reply *reply
 {
 	struct engine *engine = request->service->engine;
 	const char *id = request_parameter(request, "provider");
-	struct provider *provider = providers_find(&engine->providers, id);
 	const char *wrong = NULL;
 	struct link link;
-	bool found = false;
-	bool revoked = false;
 
-	if (name_is_provider_id(id) && !link_delete(request->service->store, request->arena, request->caller.user_id,
-					       id, &found, &link, problem))
+	if (!unlink_remove(engine, request->caller.user_id, id, request->arena, &link, problem))
 		return false;
-	if (!found)
-		return problem_set(problem, PROBLEM_NOT_FOUND, "You have not connected this provider.");
-	if (provider != NULL) {
-		verdict_cache_drop(engine->verdicts, request->caller.user_id, provider);
-		metrics_add(METRIC_LINKS_WRITTEN, (struct metric_labels){.value = {provider->id, "unlink"}}, 1);
-	}
 	subject_audit(request, "link.remove", request->caller.user_id, id);
-	if (provider != NULL && revoke_is_supported(provider) && link.readable)
-		revoked =
-			revoke_tokens(engine, provider, link.access_token, link.refresh_token, request->arena, &wrong);
 
+	bool revoked = unlink_revoke(engine, &link, request->arena, &wrong);
 	struct json *root = json_new_object();
 
 	json_add_bool(root, "token_revoked", revoked);

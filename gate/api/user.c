@@ -155,11 +155,13 @@ struct user_patch {
 	bool has_email;
 	role_set roles;
 	bool has_roles;
+	bool forget_sign_in;
 };
 
 static bool read_patch(const struct request *request, struct user_patch *ret_patch, struct problem *problem)
 {
 	const char *status = NULL;
+	const char *subject = NULL;
 	const struct json *role_list = NULL;
 	struct user_patch patch = {.roles = ROLES_OF_MEMBER};
 	const struct json_field fields[] = {
@@ -170,9 +172,17 @@ static bool read_patch(const struct request *request, struct user_patch *ret_pat
 			.bytes_max = EMAIL_BYTES_MAX,
 			.present = &patch.has_email},
 		{.name = "roles", .type = JSON_ARRAY, .target = &role_list},
+		{.name = "oidc_subject",
+			.type = JSON_STRING,
+			.target = &subject,
+			.bytes_max = OIDC_SUBJECT_BYTES_MAX,
+			.present = &patch.forget_sign_in},
 	};
 	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 
+	if (subject != NULL)
+		good = problem_add_violation(
+			problem, "oidc_subject", "must be null: who signs in next is taken for the user");
 	patch.has_status = status != NULL;
 	patch.suspended = patch.has_status && strcmp(status, "suspended") == 0;
 	if (patch.has_status && !patch.suspended && strcmp(status, "active") != 0)
@@ -199,7 +209,8 @@ bool api_user_update(const struct request *request, struct reply *reply, struct 
 	const struct user_change change = {.suspended = patch.has_status ? &patch.suspended : NULL,
 		.email = patch.email,
 		.clear_email = patch.has_email && patch.email == NULL,
-		.roles = patch.has_roles ? &patch.roles : NULL};
+		.roles = patch.has_roles ? &patch.roles : NULL,
+		.forget_sign_in = patch.forget_sign_in};
 
 	if (!user_update(service->store, request->arena, &user, &change, &found, &user, problem))
 		return false;

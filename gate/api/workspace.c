@@ -8,10 +8,10 @@
 
 #include "../base/json_text.h"
 #include "../http/idempotency.h"
+#include "../http/refusal.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/evaluation.h"
-#include "../link/gate_json.h"
 #include "../link/workspace_json.h"
 #include "../store/prebuilds.h"
 
@@ -104,25 +104,6 @@ static bool check_organization(const struct request *request, struct problem *pr
 			return problem_set(problem, PROBLEM_NOT_FOUND,
 				"There is no such organization; there is one, `%s`.", ORGANIZATION);
 	}
-	return true;
-}
-
-static bool refuse(const struct request *request, const struct evaluation *evaluation, struct reply *reply)
-{
-	const struct decision *decision = &evaluation->answer.decision;
-	const struct gate_telling telling = {.decision_id = evaluation->decision_id,
-		.request_id = request->id,
-		.owner_name = evaluation->facts.owner.username,
-		.moment = MOMENT_CREATE};
-	bool refused = decision->outcome == OUTCOME_REFUSED;
-
-	decision_enqueue(request->service->store, &evaluation->decision);
-	reply->decision_id = evaluation->decision_id;
-	reply->outcome = evaluation->decision.outcome;
-	if (!refused)
-		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%u", decision->retry_after_s));
-	reply_json_text(reply, refused ? 403 : 503,
-		gate_json_refusal(request->service->engine, &evaluation->answer, &telling, request->arena));
 	return true;
 }
 
@@ -275,8 +256,10 @@ static bool try_create(struct attempt *attempt, enum attempt_end *ret_end, struc
 		    engine, &question, &attempt->input->question, request->arena, attempt->evaluation, problem) ||
 		!evaluation_judge(engine, &question, request->arena, attempt->evaluation, problem))
 		return false;
-	if (attempt->evaluation->answer.decision.outcome != OUTCOME_ALLOWED)
-		return refuse(request, attempt->evaluation, attempt->reply);
+	if (attempt->evaluation->answer.decision.outcome != OUTCOME_ALLOWED) {
+		refusal_end(request, attempt->evaluation, MOMENT_CREATE, attempt->reply);
+		return true;
+	}
 	if (attempt->claim == CLAIM_NEVER)
 		return insert(attempt, ret_end, problem);
 	return claim(attempt, ret_end, problem);

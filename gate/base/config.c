@@ -227,12 +227,25 @@ static void config_check_hook(struct loader *loader)
 		config->hook_address);
 }
 
+static void config_check_sign_in(struct loader *loader)
+{
+	const struct config *config = loader->config;
+
+	if (*config->oidc_issuer != '\0' && *config->oidc_client_id == '\0')
+		config_complain(loader->complaints, "GATEHOUSE_OIDC_CLIENT_ID", "oidc_client_id",
+			"is missing; give it with GATEHOUSE_OIDC_ISSUER, or neither");
+	if (*config->oidc_issuer == '\0' && *config->oidc_client_id != '\0')
+		config_complain(loader->complaints, "GATEHOUSE_OIDC_ISSUER", "oidc_issuer",
+			"is missing; give it with GATEHOUSE_OIDC_CLIENT_ID, or neither");
+}
+
 static void config_check_together(struct loader *loader)
 {
 	const struct config *config = loader->config;
 
 	config_check_pair(loader, "", config->tls_cert_file, config->tls_key_file);
 	config_check_hook(loader);
+	config_check_sign_in(loader);
 	if (!secret_is_empty(config->pg_connection_url) && secret_is_empty(config->encryption_keys) &&
 		!config->allow_cleartext_tokens)
 		config_complain(loader->complaints, "GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS",

@@ -94,6 +94,15 @@ struct config {
 	struct secret bootstrap_admin_token;
 	struct secret receipt_keys; /* comma list; empty: derived from the encryption keys */
 	int64_t receipt_lifetime_ms;
+	const char *oidc_issuer; /* "": nobody signs in */
+	const char *oidc_client_id;
+	struct secret oidc_client_secret; /* empty: a public client */
+	const char *oidc_username_claim;
+	const char *oidc_scopes;
+	bool oidc_allow_signups;
+	int64_t login_access_lifetime_ms;
+	int64_t login_refresh_idle_ms;
+	int64_t login_family_cap_ms;
 	enum log_level log_level;
 	enum log_format log_format;
 	int64_t http_threads;
@@ -104,7 +113,7 @@ struct config {
 	int64_t refresh_flights;
 	int64_t build_lease_ms;
 	int64_t decision_retention_ms; /* 0: for ever */
-	int64_t decision_refusals_max;
+	int64_t decision_log_max;
 	int64_t decision_rate_max;
 	size_t provider_count;
 	struct provider_settings providers[PROVIDERS_MAX];

@@ -38,6 +38,8 @@
 		"provider end")                                                                                        \
 	X(METRIC_FLIGHTS, "gatehouse_refreshes_in_flight", GAUGE, "Refreshes under way", "")                           \
 	X(METRIC_LINKS_WRITTEN, "gatehouse_links_written_total", COUNTER, "Links saved or removed", "provider how")    \
+	X(METRIC_DEVICE_CODES, "gatehouse_device_codes_total", COUNTER,                                                \
+		"Codes of providers' device flow: asked for, and how they ended", "provider end")                      \
 	X(METRIC_DATABASE_QUERIES, "gatehouse_database_queries_total", COUNTER, "Statements", "result")                \
 	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took",   \
 		"")                                                                                                    \
@@ -46,7 +48,7 @@
 	X(METRIC_LOG_DROPPED, "gatehouse_log_lines_dropped_total", COUNTER,                                            \
 		"Log lines dropped because nobody took them", "")                                                      \
 	X(METRIC_DECISION_LOG_DROPPED, "gatehouse_decision_log_dropped_total", COUNTER,                                \
-		"Refusals not written to the decision log because its queue was full", "")                             \
+		"Decisions not written to the decision log because its queue was full or they came too fast", "")      \
 	X(METRIC_SWEPT, "gatehouse_swept_rows_total", COUNTER, "Rows removed because their time was over", "what")
 
 #define ENUMERATE(id, name, kind, help, labels) id,

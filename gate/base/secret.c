@@ -22,11 +22,12 @@
 #define TAG_BYTES 16
 _Static_assert(NONCE_BYTES + TAG_BYTES == SEAL_OVERHEAD_BYTES, "nonce in front, tag behind");
 
-RELEASE_WITH(cipher_release, EVP_CIPHER_CTX, EVP_CIPHER_CTX_free)
 RELEASE_WITH(mac_release, EVP_MAC_CTX, EVP_MAC_CTX_free)
 RELEASE_WITH(kdf_release, EVP_KDF_CTX, EVP_KDF_CTX_free)
 
 /* Fetched once: an implicit fetch in every call costs more than hashing a token. */
+static pthread_once_t aes_contexts_once = PTHREAD_ONCE_INIT;
+static pthread_key_t aes_contexts;
 static pthread_once_t algorithms_once = PTHREAD_ONCE_INIT;
 static EVP_MD *algorithm_sha256;
 static EVP_CIPHER *algorithm_aes;
@@ -383,13 +384,38 @@ bool base64url_decode(struct arena *arena, const char *text, size_t text_size, u
 
 /* --- AES-256-GCM ------------------------------------------------------------------------------------------------ */
 
+static void aes_context_free(void *context)
+{
+	EVP_CIPHER_CTX_free(context);
+}
+
+static void aes_contexts_begin(void)
+{
+	if (pthread_key_create(&aes_contexts, aes_context_free) != 0)
+		secret_die("there is no place for a thread's AES-256-GCM");
+}
+
+/* Each thread keeps one: making one costs more than what most tokens need. It is freed, and wiped, with its thread. */
+static EVP_CIPHER_CTX *aes_context_of_thread(void)
+{
+	(void)pthread_once(&algorithms_once, algorithms_fetch);
+	(void)pthread_once(&aes_contexts_once, aes_contexts_begin);
+	EVP_CIPHER_CTX *context = pthread_getspecific(aes_contexts);
+	if (context != NULL)
+		return context;
+	context = EVP_CIPHER_CTX_new();
+	if (context == NULL || EVP_CipherInit_ex2(context, algorithm_aes, NULL, NULL, 0, NULL) != 1 ||
+		pthread_setspecific(aes_contexts, context) != 0)
+		secret_die("libcrypto does not start AES-256-GCM");
+	return context;
+}
+
 static EVP_CIPHER_CTX *aes_context(const uint8_t *key, const uint8_t *nonce, const char *place, bool sealing)
 {
-	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *context = aes_context_of_thread();
 	int added;
 
-	(void)pthread_once(&algorithms_once, algorithms_fetch);
-	if (context == NULL || EVP_CipherInit_ex2(context, algorithm_aes, key, nonce, sealing, NULL) != 1 ||
+	if (EVP_CipherInit_ex2(context, NULL, key, nonce, sealing, NULL) != 1 ||
 		EVP_CipherUpdate(context, NULL, &added, (const unsigned char *)place, (int)strlen(place)) != 1)
 		secret_die("libcrypto does not start AES-256-GCM");
 	return context;
@@ -404,7 +430,7 @@ struct sealed aes_seal(struct arena *arena, const uint8_t key[AES_KEY_BYTES], st
 	int last = 0;
 
 	random_bytes(sealed.bytes, NONCE_BYTES);
-	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, true);
+	EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, true);
 
 	if ((plain.size > 0 && EVP_CipherUpdate(context, body, &written, (const unsigned char *)plain.text,
 				       (int)plain.size) != 1) ||
@@ -428,7 +454,7 @@ bool aes_open(struct arena *arena, const uint8_t key[AES_KEY_BYTES], struct seal
 	size = sealed.size - SEAL_OVERHEAD_BYTES;
 	plain = arena_alloc(arena, size + 1);
 	memcpy(tag, sealed.bytes + NONCE_BYTES + size, sizeof(tag));
-	SCOPED(cipher_release) EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, false);
+	EVP_CIPHER_CTX *context = aes_context(key, sealed.bytes, place, false);
 
 	if ((size > 0 && EVP_CipherUpdate(context, plain, &written, sealed.bytes + NONCE_BYTES, (int)size) != 1) ||
 		EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||

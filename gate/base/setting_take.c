@@ -207,6 +207,17 @@ static bool token_is_lawful(const char *text)
 	return size <= CONFIG_VALUE_BYTES_MAX;
 }
 
+/* Visible ASCII and blanks between: what a client id, a claim's name or a list of scopes may be. */
+static bool word_is_lawful(const char *text)
+{
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i < size; i++)
+		if (text[i] < ' ' || text[i] >= 0x7f || text[i] == '"' || text[i] == '\\')
+			return false;
+	return size > 0 && size <= CONFIG_WORD_BYTES_MAX && text[0] != ' ' && text[size - 1] != ' ';
+}
+
 static bool keys_are_lawful(struct arena *arena, const char *text)
 {
 	for (size_t count = 0; count < KEYS_MAX; count++) {
@@ -299,6 +310,10 @@ static bool setting_take_value(struct config *config, const struct setting *sett
 		return setting_take_text(config, setting, text, address_is_lawful(text));
 	case SETTING_ACCESS_URL:
 		return setting_take_text(config, setting, text, access_url_is_lawful(text));
+	case SETTING_ISSUER:
+		return setting_take_text(config, setting, text, name_is_provider_url(text));
+	case SETTING_WORD:
+		return setting_take_text(config, setting, text, word_is_lawful(text));
 	case SETTING_SECRET:
 		return setting_take_secret(config, setting, text, strlen(text) <= CONFIG_VALUE_BYTES_MAX);
 	case SETTING_TOKEN:
@@ -340,6 +355,10 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 		return "host:port, an IPv4 address or a name and a port from 0 to 65535, or empty";
 	case SETTING_ACCESS_URL:
 		return "http:// or https:// with a host, without user, query, fragment or a slash at the end";
+	case SETTING_ISSUER:
+		return "an https URL, or an http one on this machine, without user or fragment";
+	case SETTING_WORD:
+		return "at most 1024 visible ASCII characters, without quotes and backslashes";
 	case SETTING_SECRET:
 		return "a text of at most 4096 bytes";
 	case SETTING_TOKEN:

@@ -55,6 +55,23 @@ const struct setting settings[] = {
 		"Comma list of base64 32-byte keys: the first signs receipts, all verify them"},
 	{"receipt_lifetime", SETTING_DURATION, AT(receipt_lifetime_ms), "10m", RECEIPT_LIFETIME_MIN_MS,
 		RECEIPT_LIFETIME_MAX_MS, NULL, "How long the receipt of an allowed check is good"},
+	{"oidc_issuer", SETTING_ISSUER, AT(oidc_issuer), "", 0, 0, "none: nobody signs in",
+		"OpenID Connect issuer that people sign in with, exactly as it names itself"},
+	{"oidc_client_id", SETTING_WORD, AT(oidc_client_id), "", 0, 0, "none", "This service's client id there"},
+	{"oidc_client_secret", SETTING_SECRET, AT(oidc_client_secret), "", 0, 0, "none: a public client",
+		"This service's client secret there"},
+	{"oidc_username_claim", SETTING_WORD, AT(oidc_username_claim), "preferred_username", 0, 0, NULL,
+		"The claim that names the user; nobody may be able to choose it for themselves"},
+	{"oidc_allow_signups", SETTING_BOOL, AT(oidc_allow_signups), "false", 0, 0, NULL,
+		"Make a user for who signs in and has none"},
+	{"oidc_scopes", SETTING_WORD, AT(oidc_scopes), "openid profile email", 0, 0, NULL,
+		"Scopes asked for at sign-in, blank-separated"},
+	{"login_access_lifetime", SETTING_DURATION, AT(login_access_lifetime_ms), "15m", LOGIN_ACCESS_MIN_MS,
+		LOGIN_ACCESS_MAX_MS, NULL, "How long an access token of the command line is good"},
+	{"login_refresh_idle", SETTING_DURATION, AT(login_refresh_idle_ms), "720h", LOGIN_REFRESH_MIN_MS,
+		LOGIN_REFRESH_MAX_MS, NULL, "A login of the command line ends when it was not used for so long"},
+	{"login_family_cap", SETTING_DURATION, AT(login_family_cap_ms), "2160h", LOGIN_REFRESH_MIN_MS,
+		LOGIN_REFRESH_MAX_MS, NULL, "A login of the command line ends after so long, however often it is used"},
 	{"log_level", SETTING_LOG_LEVEL, AT(log_level), "info", 0, 0, NULL, "debug, info, warn or error"},
 	{"log_format", SETTING_LOG_FORMAT, AT(log_format), NULL, 0, 0, "json; text on a terminal", "json or text"},
 	/* Five hundred creates may wait for a slow provider, and others must still be served. */
@@ -77,11 +94,11 @@ const struct setting settings[] = {
 		"Refreshes that one process has in flight at once at each provider"},
 	{"decision_retention", SETTING_DURATION, AT(decision_retention_ms), "2160h", 0, 876000 * (3600 * SECOND), NULL,
 		"How long decisions are kept in the decision log; 0s: for ever"},
-	/* A row takes less than 1 KiB with its indexes: a storm of refusals ends at about 1 GiB. */
-	{"decision_refusals_max", SETTING_INTEGER, AT(decision_refusals_max), "1000000", 1000, 1000000000, NULL,
-		"Decisions kept in the decision log that are not allowed; the oldest go first"},
-	/* A thousand a second is far beyond honest use and costs the database a few percent of its time. */
-	{"decision_rate_max", SETTING_INTEGER, AT(decision_rate_max), "1000", 1, 1000000, NULL,
+	/* A row takes less than 1 KiB with its indexes: a storm of them ends at about 1 GiB. */
+	{"decision_log_max", SETTING_INTEGER, AT(decision_log_max), "1000000", 1000, 1000000000, NULL,
+		"Decisions kept in the decision log that made nothing (refusals, checks); the oldest go first"},
+	/* Five hundred a second is far beyond honest use and costs the database a few percent of its time. */
+	{"decision_rate_max", SETTING_INTEGER, AT(decision_rate_max), "500", 1, 1000000, NULL,
 		"Decisions a second that one process logs in the long run; what comes faster is counted only, but for "
 		"creates"},
 };

@@ -16,6 +16,8 @@ enum setting_kind {
 	SETTING_ADDRESS, /* host:port */
 	SETTING_ADDRESS_OR_NONE,
 	SETTING_ACCESS_URL,
+	SETTING_ISSUER, /* https, or http on the loopback */
+	SETTING_WORD,   /* visible ASCII and blanks */
 	SETTING_SECRET, /* a secret also has the form X_FILE and no flag of its own */
 	SETTING_TOKEN,  /* a secret that a header can carry */
 	SETTING_KEYS,   /* a secret: comma list of base64 keys */

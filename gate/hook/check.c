@@ -6,6 +6,7 @@
 
 #include "../base/clock.h"
 #include "../base/json_text.h"
+#include "../http/refusal.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/receipt.h"
@@ -157,6 +158,9 @@ static void sign_receipt(const struct request *request, struct check_answer *ans
 			receipt_expiry_ms(now_ms, engine->receipt_lifetime_ms, exemptions_end_ms(&evaluation->answer)),
 		.generation_count = evaluation_relied(evaluation, relied)};
 
+	/* An exemption may end within this very moment, and clocks differ. */
+	if (receipt.issued_at_ms > receipt.expires_at_ms)
+		receipt.issued_at_ms = receipt.expires_at_ms;
 	for (size_t i = 0; i < receipt.generation_count; i++) {
 		receipt.generations[i].provider_id = relied[i].provider_id;
 		receipt.generations[i].generation = relied[i].generation;
@@ -290,15 +294,6 @@ static bool read_enforce(const struct request *request, bool *ret_enforce, struc
 	return problem_add_violation(problem, "enforce", "must be `true` or `false`");
 }
 
-static void reply_refusal(const struct request *request, const struct check_answer *answer, struct reply *reply)
-{
-	bool refused = answer->outcome == OUTCOME_REFUSED;
-
-	if (!refused)
-		reply_add_header(reply, "Retry-After", arena_printf(request->arena, "%u", answer->retry_after_s));
-	reply_json_text(reply, refused ? 403 : 503, check_refusal(request, answer));
-}
-
 bool hook_check(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct check_question question;
@@ -312,7 +307,7 @@ bool hook_check(const struct request *request, struct reply *reply, struct probl
 		return false;
 	check_note(reply, &answer);
 	if (enforce && !answer.allowed) {
-		reply_refusal(request, &answer, reply);
+		refusal_answer(request, &answer.evaluation->answer, &answer.telling, reply);
 		return true;
 	}
 	struct text text = text_in(request->arena);

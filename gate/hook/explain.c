@@ -24,8 +24,8 @@ static const struct link *link_of(const struct create_facts *facts, const char *
 	return NULL;
 }
 
-static void add_link(struct text *facts, const struct link *link, const struct gate_finding *finding,
-	bool has_refresh_token, struct arena *arena)
+static void add_link(
+	struct text *facts, const struct link *link, const struct gate_finding *finding, struct arena *arena)
 {
 	int64_t known_good_at_ms = finding->known_good_at_ms;
 	bool has_remembered = link->remembered != REASON_COUNT;
@@ -34,7 +34,7 @@ static void add_link(struct text *facts, const struct link *link, const struct g
 	json_text_bool(facts, "readable", link->readable);
 	add_time(facts, "issued_at", link->issued_at_ms, arena);
 	add_time(facts, "expires_at", link->expires_at_ms, arena);
-	json_text_bool(facts, "has_refresh_token", has_refresh_token);
+	json_text_bool(facts, "has_refresh_token", link->has_refresh_token);
 	add_time(facts, "last_valid_at", known_good_at_ms, arena);
 	if (known_good_at_ms == 0)
 		json_text_null(facts, "last_valid_age_s");
@@ -70,7 +70,7 @@ static bool add_link_facts(const struct request *request, const struct check_ans
 		return true;
 	if (!lease_look(request->service->store, request->arena, link->owner_id, provider_id, &linked, &view, problem))
 		return false;
-	add_link(facts, link, finding, view.has_refresh_token, request->arena);
+	add_link(facts, link, finding, request->arena);
 	add_lease(facts, &view, request->arena);
 	return true;
 }

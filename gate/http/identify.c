@@ -161,6 +161,14 @@ static const char *bearer_token(const char *authorization, struct arena *arena)
 	return *token == '\0' ? NULL : token;
 }
 
+bool identify_is_token_sent(const char *authorization, const char *session_token)
+{
+	bool is_bearer = authorization != NULL && strncasecmp(authorization, "Bearer ", 7) == 0;
+
+	return (session_token != NULL && *session_token != '\0') ||
+	       (is_bearer && authorization[7 + strspn(authorization + 7, " \t")] != '\0');
+}
+
 static bool ask_store(struct request *request, const uint8_t hash[SHA256_BYTES], struct problem *problem)
 {
 	const struct service *service = request->service;

@@ -16,6 +16,9 @@ void identity_cache_free(struct identity_cache *cache);
 void identity_forget_token(struct identity_cache *cache, const uint8_t hash[SHA256_BYTES]);
 void identity_forget_user(struct identity_cache *cache, const char *user_id);
 
+/* Whether either header has a token in it, good or not; credentials of another scheme are none. */
+bool identify_is_token_sent(const char *authorization, const char *session_token);
+
 /* authorization and session_token are the headers' values or NULL. PROBLEM_UNAUTHENTICATED where there is no token or
  * it is unknown or expired; PROBLEM_BAD_REQUEST where both headers name different tokens (RFC 6750 section 2: one
  * method); PROBLEM_OWNER_SUSPENDED for a suspended user. Fills request->caller. */

@@ -28,6 +28,17 @@ const char *request_query(const struct request *request, const char *name)
 	return value;
 }
 
+bool request_form(const struct request *request, const char *name, const char **ret_value, struct problem *problem)
+{
+	const char *value = form_value(request->arena, request->form, name);
+
+	*ret_value = value == NULL || value[0] == '\0' ? NULL : value;
+	if (value != NULL || !form_is_given(request->arena, request->form, name))
+		return true;
+	return problem_set(problem, PROBLEM_BAD_REQUEST,
+		"The parameter %s is given more than once, or is not form-encoded UTF-8.", name);
+}
+
 /* RFC 6265 section 4.2.1: pairs of name=value, divided by "; ". */
 const char *request_cookie(const struct request *request, const char *name)
 {

@@ -45,7 +45,11 @@ struct request {
 	const char *body; /* NUL-terminated; "" where there is none */
 	size_t body_size;
 	const struct json *json; /* the parsed body on routes that take JSON; an empty body is an empty object */
-	const char *cookie;      /* the Cookie header, or NULL */
+	const char *form;   /* the body on routes that take a form, as sent; "" elsewhere and where there is none */
+	const char *cookie; /* the Cookie header, or NULL */
+	const char *agent;  /* the User-Agent header, or NULL */
+	const char *authorization; /* the Authorization header, or NULL; who calls the API is in caller */
+	const char *address;       /* of the peer: the client, or the proxy in front; "" where it is not known */
 	const char *headers[REQUEST_HEADER_COUNT];
 	bool wants_html; /* Accept prefers text/html */
 	bool is_https;
@@ -57,6 +61,11 @@ const char *request_parameter(const struct request *request, const char *name);
 
 /* A parameter of the query, decoded; NULL where it is absent, "" where it is given twice or does not decode. */
 const char *request_query(const struct request *request, const char *name);
+
+/* A parameter of the form, decoded; *ret_value is NULL where it is absent or has no value, which is the same (RFC 6749
+ * section 3.1). PROBLEM_BAD_REQUEST where it is given more than once or does not decode. */
+MUST_CHECK bool request_form(
+	const struct request *request, const char *name, const char **ret_value, struct problem *problem);
 
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *request, const char *name);

@@ -5,16 +5,23 @@
 #include "../api/acquire.h"
 #include "../api/build.h"
 #include "../api/connect.h"
+#include "../api/connect_callback.h"
 #include "../api/decision.h"
+#include "../api/device_link.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
 #include "../api/external_token.h"
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
+#include "../api/oauth2.h"
+#include "../api/oauth2_metadata.h"
+#include "../api/page_device.h"
+#include "../api/page_providers.h"
 #include "../api/prebuild.h"
 #include "../api/preflight.h"
 #include "../api/provisioner.h"
+#include "../api/sign_in.h"
 #include "../api/template.h"
 #include "../api/token.h"
 #include "../api/user.h"
@@ -75,6 +82,8 @@ const struct route ROUTES_API[] = {
 	{"GET", USERS "/{user}/external-auth", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_list_of_user},
 	{"GET", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_get},
 	{"DELETE", LINKS "/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_external_auth_unlink},
+	{"GET", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_device_link_start},
+	{"POST", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_device_link_poll},
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
 	{"GET", USERS "/{user}/external-auth/{provider}/token", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY,
 		api_external_token_get},
@@ -96,6 +105,20 @@ const struct route ROUTES_API[] = {
 
 	{"GET", "/external-auth/{provider}", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_start},
 	{"GET", "/external-auth/{provider}/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_connect_callback},
+	{"POST", "/external-auth/{provider}/disconnect", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_disconnect},
+	{"POST", "/external-auth/{provider}/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_device_link_page},
+	{"GET", "/login", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_page},
+	{"GET", "/login/start", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_start},
+	{"GET", "/login/callback", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_sign_in_callback},
+	{"POST", "/logout", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_sign_out},
+	{"GET", "/", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_providers},
+	{"GET", "/device", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_page_device},
+	{"POST", "/device", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_page_device_answer},
+
+	{"POST", "/oauth2/device_authorization", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_device_authorization},
+	{"POST", "/oauth2/token", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_token},
+	{"POST", "/oauth2/revoke", ROUTE_NEEDS_NOTHING, ROUTE_FORM_BODY, api_oauth2_revoke},
+	{"GET", "/.well-known/oauth-authorization-server/...", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_oauth2_metadata},
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 

@@ -18,7 +18,8 @@ enum route_caller {
 enum route_body {
 	ROUTE_NO_BODY,
 	ROUTE_JSON_BODY,
-	ROUTE_ANY_BODY, /* of any type, up to BODY_BYTES_MAX: somebody else's, read over */
+	ROUTE_FORM_BODY, /* application/x-www-form-urlencoded, read by request_form */
+	ROUTE_ANY_BODY,  /* of any type, up to BODY_BYTES_MAX: somebody else's, read over */
 };
 
 struct route {

@@ -123,6 +123,7 @@ static void head_fill(struct request_head *head, const struct mg_request_info *i
 	head->target = info->request_uri;
 	head->query = info->query_string != NULL ? info->query_string : "";
 	head->version = info->http_version;
+	head->address = info->remote_addr;
 	head->is_https = info->is_ssl != 0;
 	head->line_count = (size_t)info->num_headers;
 	for (size_t i = 0; i < head->line_count && i < COUNT_OF(head->lines); i++) {

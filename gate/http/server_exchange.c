@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/secret.h"
+#include "browser.h"
 #include "identify.h"
 
 /* What the lines before a body come to; more of them make the text grow. */
@@ -112,7 +113,11 @@ static void fill_request(struct exchange *exchange)
 		.path = "",
 		.query = head->query,
 		.body = "",
+		.form = "",
 		.cookie = head_value(head, "Cookie"),
+		.agent = head_value(head, "User-Agent"),
+		.authorization = head_value(head, "Authorization"),
+		.address = head->address != NULL ? head->address : "",
 		.wants_html = accepts_html_best(head_value(head, "Accept")),
 		.is_https = head->is_https,
 	};
@@ -126,19 +131,54 @@ static bool has_body(const struct exchange *exchange)
 	return exchange->framing.is_chunked || exchange->framing.length > 0;
 }
 
+/* RFC 6750 section 2: one way to send a token, and never the URL. Below a pattern that takes any rest of a path the
+ * query is somebody else's. */
+static bool check_query(const struct exchange *exchange, bool is_sent, struct problem *problem)
+{
+	const struct request *request = &exchange->request;
+
+	if (!is_sent || exchange->route->body == ROUTE_ANY_BODY ||
+		!form_is_given(request->arena, request->query, "access_token"))
+		return true;
+	return problem_set(problem, PROBLEM_BAD_REQUEST, "A token is sent in a header, and nothing of it in the URL.");
+}
+
+/* RFC 6750 section 3.1: the error of each refusal; a token that was sent and is no good is told apart from none. */
+static const char *challenge_of(enum problem_kind kind, bool is_sent)
+{
+	if (kind == PROBLEM_UNAUTHENTICATED && is_sent)
+		return "Bearer error=\"invalid_token\"";
+	if (kind == PROBLEM_BAD_REQUEST)
+		return "Bearer error=\"invalid_request\"";
+	return NULL;
+}
+
 static bool identify(struct exchange *exchange, struct problem *problem)
 {
-	const char *authorization = head_value(exchange->head, "Authorization");
 	const char *session_token = head_value(exchange->head, "Coder-Session-Token");
+	bool is_sent;
 
 	if (exchange->route->caller == ROUTE_NEEDS_NOTHING)
 		return true;
-	if (identify_caller(&exchange->request, authorization, session_token, problem))
+	is_sent = identify_is_token_sent(exchange->request.authorization, session_token);
+	if (check_query(exchange, is_sent, problem) &&
+		identify_caller(&exchange->request, exchange->request.authorization, session_token, problem))
 		return true;
-	/* RFC 6750 section 3: a token that was sent and is no good is told apart from none. */
-	if (problem->kind == PROBLEM_UNAUTHENTICATED && (authorization != NULL || session_token != NULL))
-		reply_add_header(&exchange->reply, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+	reply_add_header(&exchange->reply, "WWW-Authenticate", challenge_of(problem->kind, is_sent));
 	return false;
+}
+
+static bool read_body(struct exchange *exchange, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+
+	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
+		    problem)) {
+		exchange->close = true;
+		return false;
+	}
+	exchange->has_unread_body = false;
+	return true;
 }
 
 static bool read_json(struct exchange *exchange, struct json **ret_root, struct problem *problem)
@@ -148,15 +188,27 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 	if (has_body(exchange) && !content_type_is_json(head_value(exchange->head, "Content-Type")))
 		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 			"The body must be sent with Content-Type: application/json.");
-	if (!body_read(&exchange->source, &exchange->framing, exchange->arena, &request->body, &request->body_size,
-		    problem)) {
-		exchange->close = true;
+	if (!read_body(exchange, problem))
 		return false;
-	}
-	exchange->has_unread_body = false;
 	if (request->body_size == 0)
 		return json_parse("{}", 2, ret_root, problem);
 	return json_parse(request->body, request->body_size, ret_root, problem);
+}
+
+/* A NUL would end the text before the body's end. */
+static bool read_form(struct exchange *exchange, struct problem *problem)
+{
+	struct request *request = &exchange->request;
+
+	if (has_body(exchange) && !content_type_is_form(head_value(exchange->head, "Content-Type")))
+		return problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+			"The body must be sent with Content-Type: application/x-www-form-urlencoded.");
+	if (!read_body(exchange, problem))
+		return false;
+	if (memchr(request->body, '\0', request->body_size) != NULL)
+		return problem_set(problem, PROBLEM_BAD_REQUEST, "The body is not form-encoded.");
+	request->form = request->body;
+	return true;
 }
 
 static bool skip_body(struct exchange *exchange, struct problem *problem)
@@ -186,6 +238,8 @@ static bool take_body(struct exchange *exchange, struct json **ret_root, struct 
 		return skip_body(exchange, problem);
 	case ROUTE_JSON_BODY:
 		return read_json(exchange, ret_root, problem);
+	case ROUTE_FORM_BODY:
+		return read_form(exchange, problem);
 	case ROUTE_ANY_BODY:
 		return ignore_body(exchange, problem);
 	}
@@ -262,14 +316,19 @@ static bool take_steps(struct exchange *exchange, struct problem *problem)
 /* An answer that forgot its status, or a problem that forgot its kind, is our bug and not the caller's business. */
 static void answer_problem(struct exchange *exchange, struct problem *problem)
 {
-	char *challenge = NULL;
+	const char *challenge = NULL;
 
 	if (problem->kind == PROBLEM_NONE)
 		problem_set(problem, PROBLEM_INTERNAL, "The request failed for an unknown reason.");
 	for (size_t i = 0; i < exchange->reply.header_count; i++)
 		if (strcmp(exchange->reply.headers[i].name, "WWW-Authenticate") == 0)
 			challenge = arena_copy(exchange->arena, exchange->reply.headers[i].value);
-	reply_problem(&exchange->reply, problem, exchange->request.id);
+	/* RFC 6750 section 3.1: the caller is known, and may not. There are no scopes to name. */
+	if (problem->kind == PROBLEM_FORBIDDEN && exchange->route != NULL &&
+		exchange->route->caller == ROUTE_NEEDS_TOKEN)
+		challenge = "Bearer error=\"insufficient_scope\"";
+	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem))
+		reply_problem(&exchange->reply, problem, exchange->request.id);
 	if (challenge != NULL)
 		reply_add_header(&exchange->reply, "WWW-Authenticate", challenge);
 	if (exchange->reply.outcome == NULL)

@@ -40,6 +40,8 @@ bool head_single_value(const struct request_head *head, const char *name, size_t
 	if (strlen(*ret_value) > bytes_max)
 		return problem_set(
 			problem, PROBLEM_BAD_REQUEST, "Header %s is longer than %zu bytes.", name, bytes_max);
+	if (!text_is_utf8(*ret_value, strlen(*ret_value)))
+		return problem_set(problem, PROBLEM_BAD_REQUEST, "Header %s is not UTF-8.", name);
 	return true;
 }
 

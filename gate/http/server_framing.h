@@ -25,6 +25,7 @@ struct request_head {
 	const char *target;  /* as sent, without the query */
 	const char *query;   /* as sent, "" where there is none */
 	const char *version; /* "1.1" */
+	const char *address; /* of the peer; "" where it is not known */
 	bool is_https;
 	bool lines_are_clean; /* every line ends with CRLF, none is folded, and all of them were read */
 	size_t line_count;
@@ -51,7 +52,7 @@ MUST_CHECK bool framing_decode_path(
 const char *head_value(const struct request_head *head, const char *name);
 
 /* The same for a header that decides something and may stand there once only: PROBLEM_BAD_REQUEST where it is repeated
- * or its value is longer than bytes_max. */
+ * or its value is longer than bytes_max or no UTF-8, which the database would refuse. */
 MUST_CHECK bool head_single_value(const struct request_head *head, const char *name, size_t bytes_max,
 	const char **ret_value, struct problem *problem);
 

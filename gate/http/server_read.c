@@ -128,14 +128,24 @@ bool body_ignore(const struct body_source *source, const struct body_framing *fr
 	return size < 0 || (!framing->is_chunked && size != framing->length) ? cut_short(problem) : true;
 }
 
-bool content_type_is_json(const char *content_type)
+static bool content_type_is(const char *content_type, const char *expected)
 {
-	static const char json[] = "application/json";
+	size_t size = strlen(expected);
 	const char *rest;
 
-	if (content_type == NULL || strncasecmp(content_type, json, sizeof(json) - 1) != 0)
+	if (content_type == NULL || strncasecmp(content_type, expected, size) != 0)
 		return false;
-	rest = content_type + sizeof(json) - 1;
+	rest = content_type + size;
 	rest += strspn(rest, " \t");
 	return *rest == '\0' || *rest == ';';
+}
+
+bool content_type_is_json(const char *content_type)
+{
+	return content_type_is(content_type, "application/json");
+}
+
+bool content_type_is_form(const char *content_type)
+{
+	return content_type_is(content_type, "application/x-www-form-urlencoded");
 }

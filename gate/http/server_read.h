@@ -38,4 +38,7 @@ MUST_CHECK bool body_ignore(
 /* Whether a Content-Type names JSON: application/json, with or without parameters. */
 bool content_type_is_json(const char *content_type);
 
+/* The same for a form: application/x-www-form-urlencoded. */
+bool content_type_is_form(const char *content_type);
+
 #endif

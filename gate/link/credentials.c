@@ -46,6 +46,19 @@ size_t credentials_list(const struct provider *provider, struct credentials ret_
 	return count;
 }
 
+size_t credentials_list_device(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX])
+{
+	size_t count = credentials_list(provider, ret_list);
+
+	if (provider->type == PROVIDER_GITHUB) {
+		ret_list[0] = (struct credentials){.style = CREDENTIALS_PUBLIC};
+		return 1;
+	}
+	for (size_t i = 0; i < count; i++)
+		ret_list[i].names_client = true;
+	return count;
+}
+
 struct secret credentials_basic(const struct provider *provider, struct secret secret, struct arena *arena)
 {
 	struct text pair = text_in(arena);
@@ -59,6 +72,10 @@ struct secret credentials_basic(const struct provider *provider, struct secret s
 /* What the form carries of the credentials. */
 static void add_to_form(struct text *form, const struct provider *provider, const struct credentials *credentials)
 {
+	bool names_already = credentials->style != CREDENTIALS_BASIC && credentials->style != CREDENTIALS_ASSERTION;
+
+	if (credentials->names_client && !names_already)
+		text_add_form(form, "client_id", provider->client_id);
 	switch (credentials->style) {
 	case CREDENTIALS_BASIC:
 		return;

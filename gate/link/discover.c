@@ -12,7 +12,7 @@
 /* A failure is told again for so long without asking. */
 #define FAILURE_KEPT_MS 5000
 
-/* An issuer and two endpoints, as long as a URL may be each. */
+/* An issuer and four endpoints, as long as a URL may be each. */
 #define DISCOVERED_BYTES_MAX 16384
 
 /* What is known of one issuer. lock is held through a fetch: who comes meanwhile waits for it. */
@@ -23,6 +23,9 @@ struct discovery {
 	bool found;
 	const char *auth_url; /* found: "" where the document names no lawful one */
 	const char *token_url;
+	const char *keys_url;
+	const char *userinfo_url;
+	bool says_issuer; /* RFC 9207: its answers to a browser name it */
 	struct deadline failure_until;
 	struct problem failure;
 };
@@ -30,7 +33,7 @@ struct discovery {
 static struct {
 	pthread_mutex_t lock;
 	size_t count;
-	struct discovery list[PROVIDERS_MAX];
+	struct discovery list[PROVIDERS_MAX + 1]; /* sign-in has one of its own */
 } discoveries = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct discovery *discovery_add(const char *issuer)
@@ -52,7 +55,7 @@ static struct discovery *discovery_of(const char *issuer)
 	for (size_t i = 0; i < discoveries.count && found == NULL; i++)
 		if (strcmp(discoveries.list[i].issuer, issuer) == 0)
 			found = &discoveries.list[i];
-	if (found == NULL && discoveries.count < PROVIDERS_MAX)
+	if (found == NULL && discoveries.count < COUNT_OF(discoveries.list))
 		found = discovery_add(issuer);
 	pthread_mutex_unlock(&discoveries.lock);
 	return found;
@@ -133,6 +136,10 @@ static bool read_document(struct discovery *discovery, const struct provider *pr
 		return fail(provider, "its discovery document is for another issuer", problem);
 	discovery->auth_url = read_endpoint(document, "authorization_endpoint", discovery->arena);
 	discovery->token_url = read_endpoint(document, "token_endpoint", discovery->arena);
+	discovery->keys_url = read_endpoint(document, "jwks_uri", discovery->arena);
+	discovery->userinfo_url = read_endpoint(document, "userinfo_endpoint", discovery->arena);
+	discovery->says_issuer =
+		json_bool(json_member(document, "authorization_response_iss_parameter_supported"), false);
 	discovery->found = true;
 	return true;
 }
@@ -208,4 +215,24 @@ bool provider_discover(struct engine *engine, struct provider *provider, struct 
 	bool ready = discover_locked(engine, discovery, provider, problem);
 	pthread_mutex_unlock(&discovery->lock);
 	return ready;
+}
+
+bool provider_discover_sign_in(struct engine *engine, struct provider *provider,
+	struct sign_in_endpoints *ret_endpoints, struct problem *problem)
+{
+	if (!provider_discover(engine, provider, problem))
+		return false;
+	struct discovery *discovery = discovery_of(provider->issuer);
+	if (discovery == NULL)
+		return fail(provider, "there are too many issuers", problem);
+	pthread_mutex_lock(&discovery->lock);
+	bool found = find_document(engine, discovery, provider, problem);
+	if (found)
+		*ret_endpoints = (struct sign_in_endpoints){.keys_url = discovery->keys_url,
+			.userinfo_url = discovery->userinfo_url,
+			.says_issuer = discovery->says_issuer};
+	pthread_mutex_unlock(&discovery->lock);
+	if (found && *ret_endpoints->keys_url == '\0')
+		return fail(provider, "its discovery document names no keys", problem);
+	return found;
 }

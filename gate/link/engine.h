@@ -11,6 +11,7 @@ struct breakers;
 struct flights;
 struct inquiries;
 struct receipt_keys;
+struct sign_in;
 struct verdict_cache;
 
 struct engine {
@@ -28,6 +29,7 @@ struct engine {
 	int64_t refresh_cooldown_ms;
 	struct receipt_keys *receipts; /* NULL: there are none */
 	int64_t receipt_lifetime_ms;
+	struct sign_in *sign_in; /* OpenID Connect (oidc.h); NULL: not configured */
 };
 
 /* OIDC discovery (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) for providers with ISSUER whose authorize
@@ -35,6 +37,15 @@ struct engine {
  * not exactly the configured one or an endpoint is no lawful URL. Providers that need none are ready at once. False
  * with PROBLEM_PROVIDER_FAILED where the document could not be had. */
 MUST_CHECK bool provider_discover(struct engine *engine, struct provider *provider, struct problem *problem);
+
+/* The same, and what sign-in needs beside it (oidc.h). */
+struct sign_in_endpoints {
+	const char *keys_url;
+	const char *userinfo_url; /* "": none */
+	bool says_issuer;         /* its answers to a browser name it (RFC 9207 section 3) */
+};
+MUST_CHECK bool provider_discover_sign_in(struct engine *engine, struct provider *provider,
+	struct sign_in_endpoints *ret_endpoints, struct problem *problem);
 
 /* The provider of this id; PROBLEM_PROVIDER_NOT_CONFIGURED with the id in detail where there is none. */
 MUST_CHECK bool engine_find_provider(

@@ -27,11 +27,12 @@ static const struct link *question_link(const struct gate_question *question, co
 	return NULL;
 }
 
+/* One that ends while a provider is asked exempts nobody any more. */
 static const struct exemption *question_exemption(const struct gate_question *question, const char *provider_id)
 {
 	for (size_t i = 0; i < question->exemption_count; i++)
 		if (strcmp(question->exemptions[i].provider_id, provider_id) == 0)
-			return &question->exemptions[i];
+			return deadline_passed(question->exemptions[i].over) ? NULL : &question->exemptions[i];
 	return NULL;
 }
 

@@ -75,6 +75,29 @@ const char *oauth_refresh_form(
 	return form.bytes;
 }
 
+const char *oauth_device_form(const struct provider *provider, struct arena *arena)
+{
+	struct text form = text_in(arena);
+
+	if (*provider->scopes != '\0')
+		text_add_form(&form, "scope", provider->scopes);
+	if (provider->type == PROVIDER_AZURE_DEVOPS_ENTRA)
+		text_add_form(&form, "resource", ENTRA_RESOURCE);
+	return form.bytes;
+}
+
+const char *oauth_device_poll_form(const struct provider *provider, struct secret device_code, struct arena *arena)
+{
+	struct text form = text_in(arena);
+
+	text_add_form(&form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+	text_add_form(&form, "device_code", device_code.text);
+	/* The first version of Entra's endpoints calls it so. */
+	if (provider->type == PROVIDER_AZURE_DEVOPS_ENTRA)
+		text_add_form(&form, "code", device_code.text);
+	return form.bytes;
+}
+
 /* --- saying whose turn it is ------------------------------------------------------------------------------------- */
 
 enum turn { TURN_OWNER, TURN_OPERATOR, TURN_WAIT };

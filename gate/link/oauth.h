@@ -28,6 +28,10 @@ struct oauth_grant {
 MUST_CHECK bool oauth_exchange_code(struct engine *engine, struct provider *provider, struct secret code,
 	struct secret verifier, struct arena *arena, struct oauth_grant *ret_grant, struct problem *problem);
 
+/* The forms of the device flow (RFC 8628 sections 3.1 and 3.4), without our client's credentials. */
+const char *oauth_device_form(const struct provider *provider, struct arena *arena);
+const char *oauth_device_poll_form(const struct provider *provider, struct secret device_code, struct arena *arena);
+
 /* The form that asks for a new token (RFC 6749 section 6), without our client's credentials, as the provider's preset
  * wants it: azure-devops takes the refresh token as an assertion beside the redirect URI, azure-devops-entra needs the
  * resource and the scopes once more. */

@@ -229,6 +229,8 @@ struct token_reply token_answer_read(
 {
 	struct token_reply reply = {.transport = answer->transport,
 		.status = answer->status,
+		.has_retry_after = answer->retry_after != NULL,
+		.rate_limit_exhausted = answer->rate_limit_exhausted,
 		.retry_after_s = http_answer_retry_after_s(answer)};
 	struct token_fields fields = {0};
 
@@ -242,6 +244,7 @@ struct token_reply token_answer_read(
 	};
 	reply.class = judge_refresh(&facts);
 	show_error(facts.error, reply.error);
+	reply.has_error = *facts.error != '\0';
 	if (reply.class != GRANT_GRANTED)
 		return reply;
 	reply.unusable = why_unusable(provider, &fields);

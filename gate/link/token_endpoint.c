@@ -22,7 +22,8 @@ struct token_reply token_endpoint_ask(
 	struct engine *engine, struct provider *provider, const struct token_question *question, struct arena *arena)
 {
 	struct credentials tries[CREDENTIALS_MAX];
-	size_t count = credentials_list(provider, tries);
+	size_t count =
+		question->is_device ? credentials_list_device(provider, tries) : credentials_list(provider, tries);
 	struct token_reply reply = {.class = GRANT_NOT_SENT, .transport = TRANSPORT_NOT_SENT};
 
 	for (size_t i = 0; i < count && !deadline_passed(question->deadline); i++) {

@@ -11,9 +11,10 @@
 #define OAUTH_ERROR_BYTES_MAX 64
 
 struct token_question {
-	const char *purpose;      /* "exchange" or "refresh": a literal */
+	const char *purpose;      /* "exchange", "refresh" or "device_poll": a literal */
 	const char *form;         /* grant_type and its parameters, without the client's credentials */
 	struct deadline deadline; /* of all tries together */
+	bool is_device;           /* a poll for a device code: credentials_list_device */
 };
 
 struct token_reply {
@@ -21,9 +22,12 @@ struct token_reply {
 	enum transport transport;
 	int status;
 	char error[OAUTH_ERROR_BYTES_MAX + 1]; /* "" where the answer has none that may be shown */
-	unsigned retry_after_s;                /* 0: the provider does not ask for patience */
-	const char *unusable;                  /* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
-	struct oauth_grant grant;              /* GRANT_GRANTED */
+	bool has_error;                        /* also where it is not shown */
+	bool has_retry_after;                  /* also where it is a date */
+	bool rate_limit_exhausted;
+	unsigned retry_after_s;   /* 0: the provider does not ask for patience */
+	const char *unusable;     /* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
+	struct oauth_grant grant; /* GRANT_GRANTED */
 };
 
 /* Asks, with other credentials where the provider refuses the client (an authorization code is not spent by that). */
@@ -47,6 +51,7 @@ enum credential_style {
 struct credentials {
 	enum credential_style style;
 	struct secret secret;
+	bool names_client; /* client_id stands in the form, also where a header says who we are */
 };
 
 /* Two styles with two secrets each. */
@@ -54,6 +59,10 @@ struct credentials {
 
 /* The tries in their order: as remembered, else Basic before form, CLIENT_SECRET before CLIENT_SECRET_2. */
 size_t credentials_list(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX]);
+
+/* The same for the device flow. Its requests have client_id in the form (RFC 8628 sections 3.1 and 3.4), and GitHub,
+ * which looks for nothing else there, is not sent the secret. */
+size_t credentials_list_device(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX]);
 
 /* A POST of the form with these credentials. */
 struct http_request credentials_request(const struct provider *provider, const struct credentials *credentials,

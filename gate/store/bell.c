@@ -9,6 +9,7 @@ struct bell {
 	pthread_mutex_t lock;
 	pthread_cond_t rung;
 	uint64_t count;
+	int64_t waiters;
 };
 
 struct bell *bell_new(void)
@@ -52,5 +53,22 @@ void bell_await(struct bell *bell, uint64_t count, struct deadline until)
 	pthread_mutex_lock(&bell->lock);
 	while (bell->count == count && !deadline_passed(until))
 		pthread_cond_timedwait(&bell->rung, &bell->lock, &limit);
+	pthread_mutex_unlock(&bell->lock);
+}
+
+bool bell_enter(struct bell *bell, int64_t waiters_max)
+{
+	pthread_mutex_lock(&bell->lock);
+	bool entered = bell->waiters < waiters_max;
+	if (entered)
+		bell->waiters++;
+	pthread_mutex_unlock(&bell->lock);
+	return entered;
+}
+
+void bell_leave(struct bell *bell)
+{
+	pthread_mutex_lock(&bell->lock);
+	bell->waiters--;
 	pthread_mutex_unlock(&bell->lock);
 }

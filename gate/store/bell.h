@@ -26,4 +26,9 @@ uint64_t bell_count(struct bell *bell);
 /* Waits until it has rung more often than that, or until the deadline. */
 void bell_await(struct bell *bell, uint64_t count, struct deadline until);
 
+/* A place among those who wait, for as long as they do; false where there are waiters_max already. Each keeps a thread
+ * from answering anybody else. */
+bool bell_enter(struct bell *bell, int64_t waiters_max);
+void bell_leave(struct bell *bell);
+
 #endif

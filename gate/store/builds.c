@@ -117,12 +117,13 @@ struct build_record build_of_free(const struct build_free *free)
 	return record;
 }
 
-/* Created at, the key with its answer, and the mark. */
+/* Created at, the key with its answer, the mark, and how many may be open. */
 static void bind_new(struct call *call, const struct build_new *new)
 {
 	bind_time_ms(call, new->created_at_ms);
 	bind_answer(call, new->answer);
 	bind_integer(call, new->number_mark);
+	bind_integer(call, BUILDS_OPEN_MAX);
 }
 
 /* Number and time of what was inserted. */
@@ -142,11 +143,26 @@ static enum build_end end_of(struct row *row)
 	bool owner = row_bool(row);
 	bool workspace = row_bool(row);
 	bool deleting = row_bool(row);
-	if (row_bool(row))
+	bool key_lost = row_bool(row);
+	bool full = row_bool(row);
+	if (key_lost)
 		return BUILD_KEY_LOST;
 	if (!workspace)
 		return BUILD_WORKSPACE_GONE;
-	return deleting && links && owner ? BUILD_DELETING : BUILD_MOVED;
+	if (!links || !owner)
+		return BUILD_MOVED;
+	if (deleting)
+		return BUILD_DELETING;
+	return full ? BUILD_QUEUE_FULL : BUILD_MOVED;
+}
+
+static enum build_end end_of_free(struct row *row)
+{
+	bool key_lost = row_bool(row);
+	bool full = row_bool(row);
+	if (key_lost)
+		return BUILD_KEY_LOST;
+	return full ? BUILD_QUEUE_FULL : BUILD_MOVED;
 }
 
 bool build_insert_start(struct store *store, struct arena *arena, const struct build_start *start,
@@ -193,9 +209,7 @@ bool build_insert_free(struct store *store, const struct build_free *free, enum 
 		return false;
 	*ret_record = build_of_free(free);
 	struct row row = row_at(&rows, 0);
-	*ret_end = BUILD_DONE;
-	if (!read_inserted(&row, ret_record))
-		*ret_end = row_bool(&row) ? BUILD_KEY_LOST : BUILD_MOVED;
+	*ret_end = read_inserted(&row, ret_record) ? BUILD_DONE : end_of_free(&row);
 	if (*ret_end == BUILD_DONE)
 		bell_ring(store_bell(store));
 	return true;

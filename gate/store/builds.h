@@ -56,13 +56,15 @@ enum build_end {
 	BUILD_MOVED, /* links, owner or workspace are not what was judged: judge again */
 	BUILD_DELETING,
 	BUILD_WORKSPACE_GONE,
-	BUILD_KEY_LOST, /* another run holds the Idempotency-Key */
+	BUILD_QUEUE_FULL, /* the workspace has BUILDS_OPEN_MAX */
+	BUILD_KEY_LOST,   /* another run holds the Idempotency-Key */
 };
 
 struct build_record build_of_start(const struct build_start *start);
 
 /* One statement: build and decision, only if every link relied on still has its generation, the owner is active, the
- * workspace is theirs, not deleted and not about to be, and the key is still the run's. Whatever the end, when it is
+ * workspace is theirs, not deleted and not about to be and has no more builds open than it may, and the key is still
+ * the run's. Whatever the end, when it is
  * not BUILD_DONE no row was written. */
 MUST_CHECK bool build_insert_start(struct store *store, struct arena *arena, const struct build_start *start,
 	enum build_end *ret_end, struct build_record *ret_record, struct problem *problem);
@@ -78,8 +80,8 @@ struct build_free {
 
 struct build_record build_of_free(const struct build_free *free);
 
-/* BUILD_DONE, BUILD_KEY_LOST, or BUILD_MOVED where the workspace is deleted, another's, or to be started while it is
- * being deleted. */
+/* BUILD_DONE, BUILD_KEY_LOST, BUILD_QUEUE_FULL (never for the first deletion), or BUILD_MOVED where the workspace is
+ * deleted, another's, or to be started while it is being deleted. */
 MUST_CHECK bool build_insert_free(struct store *store, const struct build_free *free, enum build_end *ret_end,
 	struct build_record *ret_record, struct problem *problem);
 

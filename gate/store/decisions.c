@@ -114,8 +114,8 @@ static void copy_row(struct batch *batch, const struct decision_row *row)
 	};
 }
 
-/* So many rows a second in the long run, and a full queue's worth at once (the generic cell rate algorithm): a storm must
- * neither fill the disk nor take the database's time from those who create. */
+/* So many rows a second in the long run, and a full queue's worth at once (the generic cell rate algorithm): a storm
+ * must neither fill the disk nor take the database's time from those who create. */
 static int64_t rate_interval_us(const struct decision_queue *queue)
 {
 	return queue->rate_max == 0 ? 0 : MICROSECONDS / queue->rate_max;

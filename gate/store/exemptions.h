@@ -4,6 +4,7 @@
 #ifndef STORE_EXEMPTIONS_H
 #define STORE_EXEMPTIONS_H
 
+#include "../base/clock.h"
 #include "store.h"
 
 struct exemption {
@@ -17,6 +18,7 @@ struct exemption {
 	const char *granted_by_id; /* NULL: the service itself */
 	const char *granted_by_name;
 	int64_t expires_at_ms;
+	struct deadline over; /* the same moment, read with the facts of a create; set there alone */
 	int64_t created_at_ms;
 };
 

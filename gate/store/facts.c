@@ -52,8 +52,10 @@ static void read_exemption(struct row *row, struct arena *arena, struct create_f
 	exemption->granted_by_name = row_text(row, arena);
 	row_skip(row, 3); /* the tokens */
 	exemption->reason = row_text(row, arena);
-	row_skip(row, 3); /* what is remembered, and when it was issued */
+	row_skip(row, 2); /* what is remembered */
+	int64_t read_at_ms = row_time_ms(row);
 	exemption->expires_at_ms = row_time_ms(row);
+	exemption->over = deadline_in_ms(exemption->expires_at_ms - read_at_ms);
 	row_skip(row, 1); /* when it was valid last */
 	exemption->created_at_ms = row_time_ms(row);
 }

@@ -160,6 +160,5 @@ bool lease_look(struct store *store, struct arena *arena, const char *owner_id, 
 		ret_view->cooldown = REASON_COUNT;
 	ret_view->last_failure = row_text(&row, arena);
 	ret_view->last_failure_at_ms = row_time_ms(&row);
-	ret_view->has_refresh_token = row_bool(&row);
 	return true;
 }

@@ -87,7 +87,6 @@ struct lease_view {
 	int64_t cooldown_left_ms;
 	const char *last_failure; /* NULL: none in this generation */
 	int64_t last_failure_at_ms;
-	bool has_refresh_token; /* whether or not a key opens it */
 };
 MUST_CHECK bool lease_look(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
 	bool *ret_linked, struct lease_view *ret_view, struct problem *problem);

@@ -27,6 +27,7 @@ void link_read_row(struct row *row, struct arena *arena, const struct vault *vau
 	struct cell cell = {ret_link->owner_id, ret_link->provider_id, "access_token"};
 	bool access = row_cell(row, arena, vault, key_id, cell, &ret_link->access_token);
 	cell.column = "refresh_token";
+	ret_link->has_refresh_token = !row_is_null(row);
 	bool refresh = row_cell(row, arena, vault, key_id, cell, &ret_link->refresh_token);
 	cell.column = "extras";
 	bool extras = row_cell(row, arena, vault, key_id, cell, &ret_link->extras);

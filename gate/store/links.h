@@ -14,6 +14,7 @@ struct link {
 	bool readable; /* false: no key opens it; the tokens are then empty */
 	struct secret access_token;
 	struct secret refresh_token;   /* empty: none */
+	bool has_refresh_token;        /* one is stored, whether or not a key opens it */
 	struct secret extras;          /* JSON object of EXTRA_TOKEN_KEYS and what presets keep; empty: none */
 	const char *account;           /* login at the provider, NULL where it is not known */
 	enum reason remembered;        /* REASON_COUNT: nothing */

@@ -22,9 +22,13 @@ static const struct {
 	const char *what; /* for the metric */
 } sweeps[SWEEP_COUNT] = {
 	[SWEEP_OLD_DECISIONS] = {QUERY_RETENTION_OLD_DECISIONS, "old_decisions"},
-	[SWEEP_REFUSALS] = {QUERY_RETENTION_REFUSALS, "refusals"},
+	[SWEEP_EXCESS] = {QUERY_RETENTION_EXCESS, "excess"},
 	[SWEEP_IDEMPOTENCY_KEYS] = {QUERY_RETENTION_IDEMPOTENCY_KEYS, "idempotency_keys"},
 	[SWEEP_EXEMPTIONS] = {QUERY_RETENTION_EXEMPTIONS, "exemptions"},
+	[SWEEP_DEVICE_GRANTS] = {QUERY_RETENTION_DEVICE_GRANTS, "device_grants"},
+	[SWEEP_LOGINS] = {QUERY_RETENTION_LOGINS, "logins"},
+	[SWEEP_ACCESS_TOKENS] = {QUERY_RETENTION_ACCESS_TOKENS, "access_tokens"},
+	[SWEEP_LOGIN_ATTEMPTS] = {QUERY_RETENTION_LOGIN_ATTEMPTS, "login_attempts"},
 };
 
 void retention_start(struct retention *retention, struct retention_limits limits)
@@ -69,8 +73,8 @@ static bool is_wanted(const struct retention *retention)
 {
 	if (retention->under_way == SWEEP_OLD_DECISIONS)
 		return retention->limits.decisions_ms > 0;
-	if (retention->under_way == SWEEP_REFUSALS)
-		return retention->limits.refusals_max > 0 && retention->counts;
+	if (retention->under_way == SWEEP_EXCESS)
+		return retention->limits.excess_above > 0 && retention->counts;
 	return true;
 }
 
@@ -80,8 +84,8 @@ static bool find_bound(struct retention *retention, struct store *store, bool *r
 	SCOPED(arena_release) struct arena *arena = arena_new(4096);
 	SCOPED(rows_release) struct rows rows = {0};
 	struct call call;
-	call_read(&call, QUERY_RETENTION_REFUSALS_BOUND);
-	bind_integer(&call, retention->limits.refusals_max);
+	call_read(&call, QUERY_RETENTION_EXCESS_BOUND);
+	bind_integer(&call, retention->limits.excess_above);
 	if (!store_run(store, &call, &rows, problem))
 		return false;
 	*ret_found = rows_count(&rows) > 0;
@@ -100,7 +104,7 @@ static bool remove_some(
 	call_write(&call, sweeps[retention->under_way].query);
 	if (retention->under_way == SWEEP_OLD_DECISIONS)
 		bind_integer(&call, retention->limits.decisions_ms);
-	if (retention->under_way == SWEEP_REFUSALS)
+	if (retention->under_way == SWEEP_EXCESS)
 		bind_text(&call, retention->bound);
 	if (!store_run(store, &call, &rows, problem))
 		return false;
@@ -114,7 +118,7 @@ static bool remove_some(
 static bool take_step(struct retention *retention, struct store *store, bool *ret_more, struct problem *problem)
 {
 	int64_t removed = 0;
-	if (retention->under_way == SWEEP_REFUSALS && retention->bound[0] == '\0')
+	if (retention->under_way == SWEEP_EXCESS && retention->bound[0] == '\0')
 		return find_bound(retention, store, ret_more, problem);
 	if (!remove_some(retention, store, &removed, problem))
 		return false;
@@ -140,7 +144,7 @@ void retention_work(struct retention *retention, struct store *store)
 	}
 	if (more)
 		return;
-	if (retention->under_way == SWEEP_REFUSALS)
+	if (retention->under_way == SWEEP_EXCESS)
 		retention->counts = false;
 	retention->under_way++;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rotation of keys: see rotation.h. Two tables, walked key by key; within a key by the rows' own keys, so that a row
+/* Rotation of keys: see rotation.h. Three tables, walked key by key; within a key by the rows' own keys, so that a row
  * which cannot be written now is passed by and met again in the next pass. */
 #include "rotation.h"
 
@@ -32,6 +32,7 @@ static const struct sheet {
 	{QUERY_VAULT_LINK_KEYS, QUERY_ROTATION_LINKS_READ, QUERY_ROTATION_LINKS_WRITE,
 		"00000000-0000-0000-0000-000000000000", {"access_token", "refresh_token", "extras"}},
 	{QUERY_VAULT_STATE_KEYS, QUERY_ROTATION_STATES_READ, QUERY_ROTATION_STATES_WRITE, "", {"verifier"}},
+	{QUERY_VAULT_DEVICE_KEYS, QUERY_ROTATION_DEVICES_READ, QUERY_ROTATION_DEVICES_WRITE, "", {"device_code"}},
 };
 
 struct rotation {

@@ -21,7 +21,7 @@ struct rotation_plan {
 
 struct rotation_tally {
 	int64_t links;      /* sealed anew, in all passes */
-	int64_t states;     /* sealed anew, in all passes */
+	int64_t states;     /* the same, and codes of providers' device flow */
 	int64_t found;      /* of this pass: rows that can be sealed anew */
 	int64_t unreadable; /* of this pass: no given key opens them, or they were moved or altered */
 };

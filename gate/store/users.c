@@ -136,6 +136,7 @@ bool user_update(struct store *store, struct arena *arena, const struct user *ju
 	else
 		bind_integer(&call, bits_of_roles(*change->roles));
 	bind_integer(&call, bits_of_roles(judged->roles));
+	bind_bool(&call, change->forget_sign_in);
 	return find_one(store, arena, &call, ret_found, ret_user, problem);
 }
 

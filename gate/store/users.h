@@ -32,6 +32,7 @@ struct user_change {
 	const char *email;
 	bool clear_email;
 	const role_set *roles;
+	bool forget_sign_in; /* whose account at the sign-in service the user is; ends the user's sessions */
 };
 
 /* What the caller may do depends on the roles that the user had when that was judged. Not found: the user is gone or

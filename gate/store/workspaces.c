@@ -4,19 +4,8 @@
 
 #include "bell.h"
 #include "decision_bind.h"
+#include "gated_bind.h"
 #include "idempotency_row.h"
-
-static void bind_relied(struct call *call, struct arena *arena, const struct workspace_insert *insert)
-{
-	const char *provider_ids[REQUIREMENTS_MAX];
-	int64_t generations[REQUIREMENTS_MAX];
-	for (size_t i = 0; i < insert->relied_count; i++) {
-		provider_ids[i] = insert->relied[i].provider_id;
-		generations[i] = insert->relied[i].generation;
-	}
-	bind_texts(call, arena, insert->relied_count, provider_ids);
-	bind_integers(call, arena, insert->relied_count, generations);
-}
 
 /* Why nothing was inserted, in the order of contract section 4. */
 static enum insert_end end_of(const struct rows *rows, int64_t *ret_created_at_ms)
@@ -76,6 +65,7 @@ struct workspace workspace_of_insert(const struct workspace_insert *insert)
 bool workspace_insert(struct store *store, struct arena *arena, const struct workspace_insert *insert,
 	enum insert_end *ret_end, struct workspace *ret_workspace, struct problem *problem)
 {
+	const struct relied relied = {insert->relied_count, insert->relied};
 	struct call call;
 	call_write(&call, QUERY_WORKSPACE_INSERT);
 	call.expects_violation = true;
@@ -86,7 +76,7 @@ bool workspace_insert(struct store *store, struct arena *arena, const struct wor
 	bind_text(&call, insert->parameters);
 	bind_text(&call, insert->warnings);
 	bind_text(&call, insert->build_id);
-	bind_relied(&call, arena, insert);
+	bind_relied_links(&call, arena, &relied);
 	bind_decision(&call, arena, insert->decision);
 	bind_time_ms(&call, insert->created_at_ms);
 	bind_answer(&call, insert->answer);

@@ -3,52 +3,104 @@
  * and the page no second request. */
 #include "page.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/secret.h"
-#include "../base/text.h"
+#include "html.h"
 
-static const char STYLE[] =
-	":root{color-scheme:light dark;--ink:#1c2430;--quiet:#566173;--paper:#f5f6f8;--card:#fff;--line:#d9dee6}"
-	"@media(prefers-color-scheme:dark){:root{--ink:#e8ecf2;--quiet:#a5b0c0;--paper:#14181f;--card:#1d232c;--line:#"
-	"333c49}}"
-	"body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--paper);color:var(--ink);"
-	"font:1rem/1.5 system-ui,sans-serif}"
-	"main{max-width:32rem;margin:1rem;padding:2rem;background:var(--card);border:1px solid var(--line);"
-	"border-radius:.75rem}"
-	"h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.25}p{margin:.5rem 0 0;overflow-wrap:anywhere}"
-	".note{color:var(--quiet);font-size:.9rem}";
+/* STYLE, from style.css. */
+#include "style.inc"
+
+/* A page of a few providers, its style included. */
+#define PAGE_BYTES_USUAL 12288
+
+static void add_place(
+	struct text *page, const struct page_frame *frame, enum page_place place, const char *path, const char *label)
+{
+	text_add(page, "<a");
+	html_attribute(page, "href", page_address(page->arena, frame, path));
+	html_attribute(page, "aria-current", frame->place == place ? "page" : NULL);
+	text_add(page, ">");
+	text_add_html(page, label);
+	text_add(page, "</a>\n");
+}
+
+static void add_header(struct text *page, const struct page_frame *frame)
+{
+	text_add(page, "<header>\n<strong>Gatehouse</strong>\n");
+	if (frame->username != NULL) {
+		text_add(page, "<nav aria-label=\"Pages\">\n");
+		add_place(page, frame, PAGE_PROVIDERS, "/", "My providers");
+		add_place(page, frame, PAGE_DEVICE, "/device", "Command line");
+		text_add(page, "</nav>\n");
+		html_form(page, page_address(page->arena, frame, "/logout"), frame->csrf);
+		text_add(page, "<div class=\"who\"><span>Signed in as <b>");
+		text_add_html(page, frame->username);
+		text_add(page, "</b></span>\n<button class=\"second small\">Sign out</button></div>\n</form>\n");
+	}
+	text_add(page, "</header>\n");
+}
+
+struct text page_open(struct arena *arena, const struct page_frame *frame, const char *title, bool alone)
+{
+	struct text page = {
+		.arena = arena, .bytes = arena_alloc(arena, PAGE_BYTES_USUAL + 1), .capacity = PAGE_BYTES_USUAL};
+
+	text_add(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+			"<link rel=\"icon\" href=\"data:,\">\n<title>");
+	text_add_html(&page, title);
+	text_add(&page, " - Gatehouse</title>\n<style>");
+	text_add_bytes(&page, STYLE, sizeof(STYLE) - 1);
+	text_add(&page, "</style>\n</head>\n<body>\n");
+	add_header(&page, frame);
+	text_add(&page, alone ? "<main class=\"alone\">\n<div class=\"card\">\n" : "<main>\n");
+	html_element(&page, "h1", title);
+	return page;
+}
+
+char *page_close(struct text *page, bool alone)
+{
+	text_add(page, alone ? "</div>\n</main>\n</body>\n</html>\n" : "</main>\n</body>\n</html>\n");
+	return page->bytes;
+}
+
+char *page_address(struct arena *arena, const struct page_frame *frame, const char *path)
+{
+	return arena_printf(arena, "%s%s", frame->base, path);
+}
 
 char *page_message(struct arena *arena, const char *title, const char *text, const char *note)
 {
-	struct text page = text_in(arena);
+	const struct page_frame frame = {.base = ""};
+	struct text page = page_open(arena, &frame, title, true);
 
-	text_add(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-	text_add_html(&page, title);
-	text_add(&page, " - Gatehouse</title>\n<style>");
-	text_add(&page, STYLE);
-	text_add(&page, "</style>\n</head>\n<body>\n<main>\n<h1>");
-	text_add_html(&page, title);
-	text_add(&page, "</h1>\n<p>");
-	text_add_html(&page, text);
-	text_add(&page, "</p>\n");
-	if (note != NULL) {
-		text_add(&page, "<p class=\"note\">");
-		text_add_html(&page, note);
-		text_add(&page, "</p>\n");
-	}
-	text_add(&page, "</main>\n</body>\n</html>\n");
-	return page.bytes;
+	html_element(&page, "p", text);
+	html_element(&page, "p class=\"quiet\"", note);
+	return page_close(&page, true);
 }
 
-char *page_security_policy(struct arena *arena)
+static char security_policy[256];
+
+static void make_security_policy(void)
 {
+	struct arena *arena = arena_new(4096);
 	uint8_t hash[SHA256_BYTES];
 
-	sha256(STYLE, strlen(STYLE), hash);
-	return arena_printf(arena,
-		"default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors "
-		"'none'",
+	sha256(STYLE, sizeof(STYLE) - 1, hash);
+	(void)snprintf(security_policy, sizeof(security_policy),
+		"default-src 'none'; style-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'self'; "
+		"frame-ancestors 'none'",
 		base64_encode(arena, hash, sizeof(hash)));
+	arena_free(arena);
+}
+
+const char *page_security_policy(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, make_security_policy);
+	return security_policy;
 }

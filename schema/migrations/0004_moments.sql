@@ -93,7 +93,8 @@ CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
 -- surface: who asked the gate (the API, a hook, a provisioner). owner_name: for an owner the service has not seen yet there
 -- is no id. on_behalf_of: whom a control plane named as initiator. strict_outcome: what the answer would have been with
 -- every provider enforced and nobody exempt. reasons: those of the findings that were not plainly good, each once and in the
--- order of contract section 5, so that few different lists occur; NULL: none. Rows may go as fast as they come, which is
+-- order of contract section 5, so that few different lists occur; NULL: none. made_nothing: a refusal, or a check that
+-- passed; anybody may cause any number of these, so their number is bounded. Rows may go as fast as they come, which is
 -- faster than the usual fifth of the table becomes worth a vacuum.
 ALTER TABLE decisions
   ADD COLUMN surface text COLLATE "C" NOT NULL DEFAULT 'api',
@@ -101,8 +102,11 @@ ALTER TABLE decisions
   ADD COLUMN on_behalf_of text,
   ADD COLUMN strict_outcome text COLLATE "C",
   ADD COLUMN reasons text[] COLLATE "C",
+  ADD COLUMN made_nothing boolean NOT NULL GENERATED ALWAYS AS
+    (outcome <> 'allowed' OR surface IN ('check', 'admission_review', 'ext_authz', 'opa')) STORED,
   SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX decisions_owner_id ON decisions (owner_id, id);
 CREATE INDEX decisions_owner_name ON decisions (owner_name, id) WHERE owner_id IS NULL;
 CREATE INDEX decisions_outcome ON decisions (outcome, id);
+CREATE INDEX decisions_made_nothing ON decisions (id) WHERE made_nothing;
 CREATE INDEX decisions_reasons ON decisions (reasons, outcome, id) WHERE reasons IS NOT NULL;

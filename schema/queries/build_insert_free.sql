@@ -1,15 +1,19 @@
 -- $1 build id, $2 workspace id, $3 transition, $4 reason, $5 initiator id, $6 owner id, $7 created at or NULL for now; $8 hash
 -- of the Idempotency-Key or NULL, $9 its holder, and the answer it is to stand for: $10 status, $11 location, $12 body with $13
--- where the build's number is to stand
--- A stop or a deletion, which nothing blocks, or the start of a workspace built ahead. Nothing is added: the workspace is deleted or
--- somebody else's by now, or it is to be started while it is being deleted. See build_insert_start for the number and for a
--- build id that is there already. The last column: only a key that is not the holder's any more stood in the way.
+-- where the build's number is to stand; $14 so many open builds a workspace may have
+-- A stop or a deletion, which no gate blocks, or the start of a workspace built ahead. Nothing is added: the workspace is
+-- deleted or somebody else's by now, it is to be started while it is being deleted, or too many builds wait already, but for
+-- a first deletion. See build_insert_start for the number and for a build id that is there already. The last columns: only a
+-- key that is not the holder's any more stood in the way; there are too many.
 WITH again AS MATERIALIZED (
   SELECT number, created_at FROM builds WHERE id = $1
+), waiting AS MATERIALIZED (
+  SELECT count(*) >= $14 AS is_full FROM builds WHERE workspace_id = $2 AND status IN ('pending', 'running')
 ), target AS MATERIALIZED (
   SELECT w.id, w.build_number + 1 AS number
   FROM workspaces w
   WHERE w.id = $2 AND w.owner_id = $6 AND w.deleted_at IS NULL AND ($3 <> 'start' OR w.deleting_number IS NULL)
+    AND (NOT (SELECT is_full FROM waiting) OR ($3 = 'delete' AND w.deleting_number IS NULL))
     AND NOT EXISTS (SELECT FROM again)
   FOR NO KEY UPDATE OF w
 ), once AS (
@@ -29,5 +33,5 @@ WITH again AS MATERIALIZED (
   SELECT $1, id, build_number, $3, $4, '', $5, coalesce($7, now()) FROM workspace
   RETURNING number, created_at
 )
-SELECT coalesce(b.number, a.number), coalesce(b.created_at, a.created_at), EXISTS (SELECT FROM target)
-FROM (SELECT) AS question LEFT JOIN build b ON true LEFT JOIN again a ON true
+SELECT coalesce(b.number, a.number), coalesce(b.created_at, a.created_at), EXISTS (SELECT FROM target), q.is_full
+FROM waiting q LEFT JOIN build b ON true LEFT JOIN again a ON true

@@ -2,8 +2,8 @@
 -- $6 provider ids where no version is asked about, or NULL
 -- Everything a create or a preflight asks for in one round trip: one row a link of the owner at a provider of the version
 -- and one row an exemption in force from such a provider, or one row with NULLs in the columns of both. A column costs both
--- sides something in every answer, and hardly anybody is exempt: so an exemption stands in the columns of a link, and has no
--- generation. Columns of what was not found are NULL. Every step is one index lookup.
+-- sides something in every answer, and hardly anybody is exempt: so an exemption stands in the columns of a link, has no
+-- generation, and the time of this reading as the one it was issued at. Columns of what was not found are NULL. Every step is one index lookup.
 SELECT u.id, u.username, u.email, u.status = 'suspended', u.roles, u.created_at,
   t.name, t.enforcement, t.deprecated,
   v.id, v.template_id, v.ordinal, v.archived, v.created_at, v.external_auth,
@@ -22,7 +22,7 @@ LEFT JOIN LATERAL (
   WHERE l.owner_id = u.id AND l.provider_id = ANY (coalesce(v.provider_ids, $6::text[])) AND l.access_token IS NOT NULL
   UNION ALL
   SELECT e.id, e.provider_id, NULL, e.granted_by_name, NULL, NULL, NULL, e.reason,
-    NULL, NULL, NULL, e.expires_at, NULL, e.created_at, NULL
+    NULL, NULL, now(), e.expires_at, NULL, e.created_at, NULL
   FROM exemptions e
   WHERE e.owner_id = u.id AND e.template_id = v.template_id AND e.provider_id = ANY (v.provider_ids)
     AND e.expires_at > now()

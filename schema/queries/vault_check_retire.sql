@@ -5,4 +5,5 @@ DELETE FROM vault_check v
 WHERE v.key_id <> $1
   AND NOT EXISTS (SELECT FROM links l WHERE coalesce(l.key_id, '') = v.key_id AND l.access_token IS NOT NULL)
   AND NOT EXISTS (SELECT FROM oauth_states s WHERE s.key_id = v.key_id AND s.verifier IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM provider_devices d WHERE d.key_id = v.key_id AND d.device_code IS NOT NULL)
 RETURNING v.key_id

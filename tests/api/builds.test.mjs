@@ -62,6 +62,19 @@ test("stop and delete are never gated and have no decision", async () => {
   assert.equal(await demo.asked(PROVIDERS), before, "no provider was asked");
 });
 
+test("a workspace has at most a hundred open builds, and can be deleted none the less", async () => {
+  const { owner, workspace } = await ownerOf([]);
+  await world.sql("INSERT INTO builds (id, workspace_id, number, transition, reason, moment) SELECT gen_random_uuid(), $1, n, 'stop', 'initiator', '' FROM generate_series(2, 100) n", [workspace.id]);
+  await world.sql("UPDATE workspaces SET build_number = 100 WHERE id = $1", [workspace.id]);
+  for (const transition of ["start", "stop"])
+    assertError(await refused(() => jobs.add(workspace, transition, { token: owner.token })), 409, "conflict");
+  const removal = await jobs.add(workspace, "delete", { token: owner.token });
+  assert.deepEqual([removal.status, removal.body.number], [201, 101]);
+  assertError(await refused(() => jobs.add(workspace, "delete", { token: owner.token })), 409, "conflict");
+  await world.sql("UPDATE builds SET status = 'canceled', completed_at = now() WHERE workspace_id = $1 AND number < 101", [workspace.id]);
+  assert.equal((await jobs.add(workspace, "stop", { token: owner.token })).status, 201);
+});
+
 test("a provider that is down and an owner who is suspended do not keep a workspace from stopping or going", async () => {
   const { owner, workspace } = await ownerOf(["one"]);
   await world.expect(200, "PATCH", `/api/v2/users/${owner.id}`, { status: "suspended" });

@@ -258,7 +258,7 @@ test("decisions that are too old go, whatever they said", async () => {
 test("refusals that are too many go, the oldest first, and nothing that was allowed", async () => {
   const owner = await world.createUser();
   for (const outcome of ["allowed", "refused", "unverifiable"]) await insertAged(owner, outcome, 1500);
-  await sweepWith({ DECISION_REFUSALS_MAX: "1000", DECISION_RETENTION: "0s" });
+  await sweepWith({ DECISION_LOG_MAX: "1000", DECISION_RETENTION: "0s" });
   const kept = await world.sql("SELECT outcome <> 'allowed' AS refused, count(*)::int AS rows FROM decisions GROUP BY 1");
   assert.equal(kept.find(({ refused }) => refused).rows, 1000);
   const [{ rows }] = await world.sql("SELECT count(*)::int AS rows FROM decisions WHERE outcome = 'allowed' AND owner_id = $1", [owner.id]);

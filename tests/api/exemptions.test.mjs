@@ -185,14 +185,14 @@ test("who may not grant is told so before anything is looked up", async () => {
   assertError(await ask(body, caller.token), 403, "forbidden");
 });
 
-test("granting and revoking are audited with the owner and the provider", async () => {
+test("granting and revoking are audited with the owner, the template and the provider", async () => {
   const [owner, template] = await subject();
   const { id } = await grant(owner, template);
   assert.equal((await world.api("DELETE", `${PATH}/${id}`, { token: admin.token })).status, 204);
   assertError(await world.api("DELETE", `${PATH}/${id}`, { token: admin.token }), 404, "not_found");
   const rows = await world.sql(
     "SELECT action, initiator_id, subject FROM audit_log WHERE subject_user_id = $1 AND action LIKE 'exemption.%' ORDER BY id", [owner.id]);
-  assert.deepEqual(rows, ["exemption.grant", "exemption.revoke"].map((action) => ({ action, initiator_id: admin.id, subject: "one" })));
+  assert.deepEqual(rows, ["exemption.grant", "exemption.revoke"].map((action) => ({ action, initiator_id: admin.id, subject: `${template.id}/one` })));
 });
 
 test("an exemption is told after its granter is gone, and goes with its owner", async () => {
@@ -262,6 +262,25 @@ test("it ends on the second that was named, by the database's clock", async () =
   await create(owner, template);
   await world.sql("SELECT pg_sleep_until($1)", [until]);
   await assertRefused(owner, template, ["one"]);
+});
+
+test("it ends while a provider is asked, too, on every way to ask", async () => {
+  const [owner, template] = await subject(["one", "two"]);
+  await world.link(owner, "two");
+  await grant(owner, template, { until: ahead(1500) });
+  await world.demo.closeGate("two", "validate");
+  const ask = (path, body) => world.api("POST", path, { token: owner.token, body });
+  const about = { owner: "me", template_version_id: template.active_version_id };
+  const pending = [
+    world.createWorkspace(owner, template), ask("/gate/v1/check?enforce=true", about), ask("/gate/v1/check", about), ask("/gate/v1/data", { input: about }),
+  ];
+  await world.demo.awaitGate("two", "validate");
+  await world.sql("SELECT pg_sleep(1.6)");
+  await world.demo.openGate("two", "validate");
+  const [create, enforced, checked, opa] = await Promise.all(pending);
+  for (const answer of [create, enforced]) assertError(answer, 403, "external_auth_required");
+  assert.deepEqual([checked.body.allowed, opa.body.result.allow], [false, false]);
+  for (const { external_auth } of [create.body, checked.body]) assert.equal(external_auth[0].exemption ?? null, null);
 });
 
 test("revoked, it is over at once", async () => {

@@ -47,7 +47,7 @@ test("no-store is on every kind of answer", async () => {
 });
 
 test("an unknown path is 404 in JSON", async () => {
-  for (const path of ["/", "/api", "/api/v2", "/api/v2/", "/api/v2/users/", "/api/v2/usersx", "/api/v2/users/me/x", "/API/V2/USERS", "/favicon.ico",
+  for (const path of ["/api", "/api/v2", "/api/v2/", "/api/v2/users/", "/api/v2/usersx", "/api/v2/users/me/x", "/API/V2/USERS", "/favicon.ico",
     "/healthz", "/metrics", "/readyz", "//api/v2/users", "/api/v2/templates/", "/external-auth", "/external-auth/", "/external-auth/demo/other"])
     assertError(await request("GET", path), 404, "not_found");
 });

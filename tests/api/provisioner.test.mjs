@@ -213,6 +213,29 @@ test("nothing to do is 204, at once or after wait_ms", async () => {
   assert.ok(took >= 700 && took < 3000, `${took} ms`);
 });
 
+test("however many provisioners wait, the gate answers, and work is found without waiting", async () => {
+  await jobs.drain();
+  const replica = await world.replica({ settings: { HTTP_THREADS: "8" } });
+  const leave = new AbortController();
+  const wait = () => jobs.acquire({ service: replica, body: { wait_ms: 30000 }, signal: leave.signal });
+  const waiting = [];
+  const first = await new Promise((resolve, reject) => {
+    for (let i = 0; i < 5; i++) waiting.push(wait().then(resolve, (error) => (leave.signal.aborted ? null : reject(error))));
+  });
+  assert.equal(first.status, 204, first.text);
+  assert.match(first.headers["retry-after"], /^[1-9]/);
+  const owner = await world.createUser();
+  const template = await world.createTemplate();
+  const refused = await replica.request("POST", "/gate/v1/check", { token: owner.token, body: { owner: "me", template_version_id: template.active_version_id } });
+  assert.equal(refused.status, 200, "the gate answers");
+  assert.equal((await jobs.acquire({ service: replica })).status, 204);
+  leave.abort();
+  await Promise.all(waiting);
+  const { latest_build } = await jobs.workspace(owner, template);
+  await jobs.take({ id: latest_build.id, body: { wait_ms: 30000 }, service: replica });
+  await jobs.complete(latest_build.id);
+});
+
 test("a build that is added here or at another replica ends the wait", async () => {
   await jobs.drain();
   for (const service of [world.service, second]) {
@@ -357,6 +380,19 @@ test("ten provisioners on two replicas carry out two hundred builds, each once, 
   assert.equal(new Set(handedOut).size, handedOut.length, "no attempt was handed out twice");
   assert.equal(handedOut.length, 201);
   assert.deepEqual(handedOut.filter((line) => line.startsWith(lost)), [`${lost} 1`, `${lost} 2`]);
+});
+
+test("one call gets past any number of large builds that are refused", async () => {
+  await jobs.drain();
+  const { owner, template } = await ownerOf(["one"]);
+  const parameters = { notes: "x".repeat(1000000) };
+  for (let i = 0; i < 40; i++) await jobs.workspace(owner, template, { parameters });
+  await unlink(owner, "one");
+  const { workspace } = await ownerOf([]);
+  await jobs.take({ id: workspace.latest_build.id });
+  await jobs.complete(workspace.latest_build.id);
+  const [{ failed }] = await world.sql("SELECT count(*)::int AS failed FROM builds b JOIN workspaces w ON w.id = b.workspace_id WHERE w.owner_id = $1 AND b.status = 'failed'", [owner.id]);
+  assert.equal(failed, 41);
 });
 
 test("who has gone away is handed nothing: the build is the next one's at once", async () => {

@@ -31,12 +31,14 @@ xargs grep -n '^[[:space:]]*#[[:space:]]*include' /dev/null <"$list" | awk -v li
 		# The headers that a handler is written against. They stand in http/ and include nothing of api/ or hook/.
 		seam["gate/http/request.h"] = seam["gate/http/reply.h"] = seam["gate/http/service.h"] = 1
 		seam["gate/http/identify.h"] = seam["gate/http/subject.h"] = seam["gate/http/page.h"] = 1
-		seam["gate/http/idempotency.h"] = 1
+		seam["gate/http/idempotency.h"] = seam["gate/http/session.h"] = 1
+		seam["gate/http/browser.h"] = seam["gate/http/link_session.h"] = 1
+		seam["gate/http/refusal.h"] = 1
 
 		# A foreign header and the one place that sees it.
 		home["^civetweb\\.h$"] = "^gate/http/server\\.c$"
 		home["^(cjson/)?cJSON(_Utils)?\\.h$"] = "^gate/base/json\\.c$"
-		home["^openssl/"] = "^gate/(base/secret|http/server_tls)\\.c$"
+		home["^openssl/"] = "^gate/(base/(secret|jwt)|http/server_tls)\\.c$"
 		home["^curl/"] = "^gate/link/http_client\\.c$"
 		home["^yaml\\.h$"] = "^gate/base/yaml\\.c$"
 		home["^(postgresql/)?(libpq-|libpq/|pg_config|postgres_ext|server/)"] = "^gate/store/"

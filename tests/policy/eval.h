@@ -37,10 +37,11 @@ struct suite {
 };
 
 extern const struct suite next_step_suite, presume_suite, judge_validation_suite, judge_refresh_suite, next_try_suite,
-	lag_suite;
+	lag_suite, judge_device_suite;
 extern const struct suite breaker_suite, breaker_reached_suite;
 extern const struct suite finding_suite, decide_suite, enforcement_suite, enforcement_setting_suite;
 extern const struct suite judge_receipt_suite;
+extern const struct suite grant_poll_suite, grant_move_suite, family_refresh_suite;
 extern const struct suite access_suite, access_set_suite;
 extern const struct suite requirements_suite, names_suite, reasons_suite, words_suite;
 

@@ -22,6 +22,7 @@ static const char *const steps[] = {STEP_LIST(WORD)};
 static const char *const transports[] = {TRANSPORT_LIST(WORD) "unknown"};
 static const char *const grant_classes[] = {GRANT_CLASS_LIST(WORD)};
 static const char *const grant_classes_or_unknown[] = {GRANT_CLASS_LIST(WORD) "unknown"};
+static const char *const device_answers[] = {DEVICE_ANSWER_LIST(WORD)};
 static const char *const try_steps[] = {TRY_STEP_LIST(WORD)};
 
 #undef WORD
@@ -164,6 +165,33 @@ static void run_judge_refresh(const struct value *values, size_t count)
 }
 
 const struct suite judge_refresh_suite = SUITE(judge_refresh, false);
+
+static const struct column judge_device_columns[] = {
+	WORDS("answer", device_answers),
+	WORDS("transport", transports),
+	COLUMN("status", parse_number),
+	ONE_OF("token", "-", "access_token"),
+	COLUMN("error", parse_text),
+	ONE_OF("retry_after", "-", "retry_after"),
+	ONE_OF("remaining", "-", "exhausted"),
+};
+
+static void run_judge_device(const struct value *values, size_t count)
+{
+	(void)count;
+	const struct device_reply reply = {
+		.transport = (enum transport)values[1].number,
+		.status = (int)values[2].number,
+		.has_access_token = values[3].number != 0,
+		.error = strcmp(values[4].text, "NULL") == 0 ? NULL : values[4].text,
+		.has_retry_after = values[5].number != 0,
+		.rate_limit_exhausted = values[6].number != 0,
+	};
+
+	assert_string_equal(device_answer_word(judge_device(&reply)), values[0].text);
+}
+
+const struct suite judge_device_suite = SUITE(judge_device, false);
 
 /* A duration, or - for -1. */
 static bool parse_wait(const struct column *column, const char *text, struct value *ret_value)

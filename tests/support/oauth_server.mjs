@@ -45,6 +45,7 @@ export class OAuthServer {
   requests = []; // {method, path, status, auth, parameters}
   account = "alice";
   decision = "approve";
+  people = {}; // account → what else is known of it: {preferred_username, email, …}
 
   // `clients` is [{id, secret, redirect, auth}]; `tls` is {key, cert}; `accessTokenTtl` in seconds.
   static async start({ clients, tls = null, accessTokenTtl = 3600 }) {
@@ -74,7 +75,8 @@ export class OAuthServer {
       cookies: { keys: [randomBytes(16).toString("hex")] },
       pkce: { required: () => true },
       features: { devInteractions: { enabled: false }, revocation: { enabled: true }, introspection: { enabled: true } },
-      findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+      findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...this.people[id] }) }),
+      claims: { openid: ["sub"], profile: ["preferred_username", "name"], email: ["email", "email_verified"] },
       interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
       issueRefreshToken: () => true,
       rotateRefreshToken: true,

@@ -74,6 +74,8 @@ export class DemoProvider {
   // Tokens without a flow: {access_token, refresh_token, …}.
   mint(name, grant = {}) { return this.#control("POST", `/${name}/tokens`, grant); }
   revoke(name, what) { return this.#control("POST", `/${name}/revoke`, what); }
+  // Answers the page where a person types the code in.
+  decideDevice(name, user_code, approve = true, login = "alice") { return this.#control("POST", `/${name}/device`, { user_code, approve, login }); }
   async secrets() { return (await this.#control("GET", "/tokens")).tokens; }
 
   closeGate(name, endpoint, { state = "closed", moment = "before" } = {}) {

@@ -20,6 +20,8 @@ void device_begin(struct exchange *exchange)
 	const char *client = parameters_get(&exchange->form, "client_id");
 	char device_code[SECRET_SIZE];
 	char user_code[SECRET_SIZE];
+	if (switches->device_secret && !client_identify(exchange, true))
+		return;
 	/* A device cannot keep a secret (RFC 8628 section 5.6): its client id is enough. */
 	if (!client || strcmp(client, switches->client_id) != 0) {
 		exchange_answer_error(exchange, 401, "invalid_client", "unknown client_id");
@@ -38,7 +40,14 @@ void device_begin(struct exchange *exchange)
 	cJSON_AddNumberToObject(json, "expires_in", (double)switches->device_expires_in);
 	if (switches->device_interval_sent)
 		cJSON_AddNumberToObject(json, "interval", (double)switches->device_interval);
-	exchange_answer_json(exchange, 200, json);
+	bool as_form = switches->device_answer == DEVICE_ANSWER_FORM ||
+		       (switches->device_answer == DEVICE_ANSWER_NEGOTIATE && !exchange_wants_json(exchange));
+	if (!as_form) {
+		exchange_answer_json(exchange, 200, json);
+		return;
+	}
+	exchange_answer_form(exchange, json);
+	cJSON_Delete(json);
 }
 
 void device_show(struct exchange *exchange)

@@ -200,6 +200,28 @@ void exchange_answer_json(struct exchange *exchange, int status, cJSON *json)
 	cJSON_Delete(json);
 }
 
+bool exchange_wants_json(const struct exchange *exchange)
+{
+	const char *accept = mg_get_header(exchange->connection, "Accept");
+	return accept && strstr(accept, "application/json");
+}
+
+void exchange_answer_form(struct exchange *exchange, const cJSON *json)
+{
+	exchange_empty_answer(exchange);
+	exchange->answer.status = 200;
+	exchange->answer.content_type = "application/x-www-form-urlencoded; charset=utf-8";
+	struct text *body = &exchange->answer.body;
+	const cJSON *member;
+	cJSON_ArrayForEach(member, json)
+	{
+		SCOPED(text_release) struct text printed = {0};
+		text_add_json(&printed, member);
+		text_add_format(body, "%s%s=", member == json->child ? "" : "&", member->string);
+		text_add_encoded(body, cJSON_IsString(member) ? member->valuestring : printed.bytes);
+	}
+}
+
 static const char *github_error(const char *error)
 {
 	for (size_t i = 0; i < COUNT_OF(github_errors); i++) {

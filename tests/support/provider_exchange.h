@@ -71,6 +71,9 @@ const char *exchange_bearer(const struct exchange *exchange);
 
 /* Answers with JSON and frees it. */
 void exchange_answer_json(struct exchange *exchange, int status, cJSON *json);
+/* Answers with the object as a form, as GitHub does unless JSON is asked for. The object stays the caller's. */
+void exchange_answer_form(struct exchange *exchange, const cJSON *json);
+bool exchange_wants_json(const struct exchange *exchange);
 /* An OAuth error; in GitHub's style when the provider is switched to it. Sets the outcome. */
 void exchange_answer_error(struct exchange *exchange, int status, const char *error, const char *description);
 /* `message` for a control call gone wrong. */

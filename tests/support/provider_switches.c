@@ -38,6 +38,7 @@ static const char *const authorize_fault_words[] = {
 	"none", "access_denied", "wrong_state", "no_state", "wrong_iss", "no_code", NULL};
 static const char *const token_answer_words[] = {
 	"json", "form", "negotiate", "slack", "no_token", "html", "empty", NULL};
+static const char *const device_answer_words[] = {"json", "form", "negotiate", NULL};
 static const char *const error_style_words[] = {"oauth", "github", NULL};
 static const char *const expires_form_words[] = {"number", "string", "absent", NULL};
 static const char *const cut_words[] = {"none", "before_headers", "mid_body", NULL};
@@ -95,6 +96,8 @@ static const struct setting switch_table[] = {
 	NUMBER(device_interval, LIFE_MAX_S, "seconds between two polls"),
 	FLAG(device_interval_sent, "the device answer tells the interval"),
 	FLAG(device_enforce_interval, "polling faster gets slow_down and 5 seconds more"),
+	FLAG(device_secret, "the client must authenticate to get a device code and to poll"),
+	WORD(device_answer, device_answer_words, "shape of a device code; negotiate: form unless JSON is asked for"),
 };
 #undef OF
 

@@ -49,6 +49,7 @@ enum token_answer {
 	TOKEN_ANSWER_HTML,
 	TOKEN_ANSWER_EMPTY,
 };
+enum device_answer { DEVICE_ANSWER_JSON, DEVICE_ANSWER_FORM, DEVICE_ANSWER_NEGOTIATE };
 enum error_style { ERROR_STYLE_OAUTH, ERROR_STYLE_GITHUB };
 enum expires_form { EXPIRES_NUMBER, EXPIRES_STRING, EXPIRES_ABSENT };
 enum cut { CUT_NONE, CUT_BEFORE_HEADERS, CUT_MID_BODY };
@@ -103,6 +104,8 @@ struct switches {
 	long device_interval;
 	bool device_interval_sent;
 	bool device_enforce_interval;
+	bool device_secret;
+	enum device_answer device_answer;
 	struct fault faults[ENDPOINT_COUNT];
 };
 

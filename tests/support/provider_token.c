@@ -132,23 +132,6 @@ static void slack_members_add(struct exchange *exchange, cJSON *json, struct fam
 	cJSON_AddStringToObject(authed_user, "token_type", "user");
 }
 
-/* Turns the JSON answer into a form, as GitHub's is unless JSON is asked for. */
-static void answer_as_form(struct exchange *exchange, const cJSON *json)
-{
-	exchange_empty_answer(exchange);
-	exchange->answer.status = 200;
-	exchange->answer.content_type = "application/x-www-form-urlencoded; charset=utf-8";
-	struct text *body = &exchange->answer.body;
-	const cJSON *member;
-	cJSON_ArrayForEach(member, json)
-	{
-		SCOPED(text_release) struct text printed = {0};
-		text_add_json(&printed, member);
-		text_add_format(body, "%s%s=", member == json->child ? "" : "&", member->string);
-		text_add_encoded(body, cJSON_IsString(member) ? member->valuestring : printed.bytes);
-	}
-}
-
 static void answer_as_text(struct exchange *exchange, const char *content_type, const char *body)
 {
 	exchange_empty_answer(exchange);
@@ -157,18 +140,12 @@ static void answer_as_text(struct exchange *exchange, const char *content_type, 
 	text_add(&exchange->answer.body, body);
 }
 
-static bool wants_json(const struct exchange *exchange)
-{
-	const char *accept = mg_get_header(exchange->connection, "Accept");
-	return accept && strstr(accept, "application/json");
-}
-
 static void token_answer(struct exchange *exchange, cJSON *json)
 {
 	switch (exchange->switches->token_answer) {
 	case TOKEN_ANSWER_NEGOTIATE:
-		if (!wants_json(exchange)) {
-			answer_as_form(exchange, json);
+		if (!exchange_wants_json(exchange)) {
+			exchange_answer_form(exchange, json);
 			break;
 		}
 		exchange_answer_json(exchange, 200, cJSON_Duplicate(json, 1));
@@ -179,7 +156,7 @@ static void token_answer(struct exchange *exchange, cJSON *json)
 		exchange_answer_json(exchange, 200, cJSON_Duplicate(json, 1));
 		break;
 	case TOKEN_ANSWER_FORM:
-		answer_as_form(exchange, json);
+		exchange_answer_form(exchange, json);
 		break;
 	case TOKEN_ANSWER_HTML:
 		answer_as_text(
@@ -316,7 +293,8 @@ void token_grant(struct exchange *exchange)
 		exchange_answer_error(exchange, 400, "unsupported_grant_type", "no such grant type");
 		return;
 	}
-	if (!client_identify(exchange, kind->secret_needed))
+	bool is_device = kind->redeem == grant_device;
+	if (!client_identify(exchange, kind->secret_needed || (is_device && exchange->switches->device_secret)))
 		return;
 	const char *value = grant_value(exchange, kind);
 	if (value)

@@ -149,8 +149,9 @@ static void decodes_paths(void **state)
 
 static void reads_single_values(void **state)
 {
-	const struct request_head head = {.line_count = 4,
-		.lines = {{"X-A", "four", false}, {"X-B", "", false}, {"X-C", "1", false}, {"x-c", "1", false}}};
+	const struct request_head head = {.line_count = 5,
+		.lines = {{"X-A", "four", false}, {"X-B", "", false}, {"X-C", "1", false}, {"x-c", "1", false},
+			{"X-E", "\xff", false}}};
 	const char *value = "";
 	struct problem problem = {0};
 
@@ -165,6 +166,9 @@ static void reads_single_values(void **state)
 	assert_int_equal(problem.kind, PROBLEM_BAD_REQUEST);
 	problem = (struct problem){0};
 	assert_false(head_single_value(&head, "X-C", 4, &value, &problem));
+	assert_int_equal(problem.kind, PROBLEM_BAD_REQUEST);
+	problem = (struct problem){0};
+	assert_false(head_single_value(&head, "X-E", 4, &value, &problem));
 	assert_int_equal(problem.kind, PROBLEM_BAD_REQUEST);
 }
 

@@ -290,14 +290,14 @@ static void statement_run_twice_inserts_once(void **state)
 		"PREPARE s AS %s; EXECUTE s ('%s', '%s', '%s', '%s', 'initiator', 'start', '%s', '[]', '{}', '{}', "
 		"'{\"id\": \"%s\", \"surface\": \"api\", \"moment\": \"start\", \"outcome\": \"allowed\", "
 		"\"findings\": \"[]\", "
-		"\"duration_ms\": 1}', NULL, NULL, NULL, NULL, NULL, NULL, '')",
+		"\"duration_ms\": 1}', NULL, NULL, NULL, NULL, NULL, NULL, '', 100)",
 		statement_of(QUERY_BUILD_INSERT_START)->text, id, workspace.id, user.id, version.id, user.id, NOBODY);
 	assert_string_equal(fixture_sql(f, start), "2");
 	assert_string_equal(fixture_sql(f, start), "2");
 	uuid_new(id);
 	const char *stop = arena_printf(f->arena,
 		"PREPARE s AS %s; EXECUTE s ('%s', '%s', 'stop', 'initiator', '%s', '%s', NULL, NULL, NULL, NULL, "
-		"NULL, NULL, '')",
+		"NULL, NULL, '', 100)",
 		statement_of(QUERY_BUILD_INSERT_FREE)->text, id, workspace.id, user.id, user.id);
 	assert_string_equal(fixture_sql(f, stop), "3");
 	assert_string_equal(fixture_sql(f, stop), "3");

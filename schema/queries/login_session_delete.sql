@@ -1,0 +1,2 @@
+-- $1 id
+DELETE FROM browser_sessions WHERE id = $1
