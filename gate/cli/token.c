@@ -64,12 +64,22 @@ struct git_request {
 	char host[256];
 };
 
+/* What does not fit is of no host that is known here. */
+static void keep_value(const char *value, char *ret_value, size_t capacity)
+{
+	size_t size = strlen(value);
+
+	ret_value[0] = '\0';
+	if (size < capacity)
+		memcpy(ret_value, value, size + 1);
+}
+
 static void read_line(const char *line, struct git_request *request)
 {
 	if (strncmp(line, "protocol=", 9) == 0)
-		(void)snprintf(request->protocol, sizeof(request->protocol), "%s", line + 9);
+		keep_value(line + 9, request->protocol, sizeof(request->protocol));
 	else if (strncmp(line, "host=", 5) == 0)
-		(void)snprintf(request->host, sizeof(request->host), "%s", line + 5);
+		keep_value(line + 5, request->host, sizeof(request->host));
 }
 
 static void read_git_request(struct git_request *ret_request)

@@ -59,8 +59,7 @@ static int print_decision(struct cli *cli, const struct api_answer *answer, bool
 	if (cli->json) {
 		api_print(answer);
 	} else {
-		output_say(cli, "%s%s%s", api_text(answer->json, "message"), allowed ? "" : " ",
-			allowed ? "" : api_text(answer->json, "detail"));
+		output_say(cli, "%s", api_text(answer->json, "message"));
 		output_states(cli, json_member(answer->json, "external_auth"), is_own, stdout);
 		print_warnings(cli, json_member(answer->json, "warnings"));
 	}
@@ -157,7 +156,12 @@ static bool is_gates_no(const struct problem *problem)
 static int tell_refusal(
 	struct cli *cli, const struct wish *wish, const struct api_answer *answer, const struct problem *problem)
 {
-	int code = cli_fail(cli, problem);
+	struct problem short_problem = *problem;
+
+	/* What the table says is not said in prose as well. */
+	if (is_gates_no(problem))
+		short_problem.detail[0] = '\0';
+	int code = cli_fail(cli, &short_problem);
 
 	if (!is_gates_no(problem))
 		return code;
