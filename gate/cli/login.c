@@ -117,8 +117,8 @@ static int greet(struct cli *cli)
 static bool log_in(struct cli *cli, enum token_store store, struct problem *problem)
 {
 	struct device_start start;
-	struct cli_grant grant;
-	struct secret replaced;
+	struct cli_grant grant = {.error = ""};
+	struct secret replaced = {.text = NULL};
 
 	if (!authorization_start_device(cli, &start, problem))
 		return false;

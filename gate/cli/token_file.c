@@ -53,7 +53,7 @@ static bool read_whole(int descriptor, struct arena *arena, struct secret *ret_t
 bool token_file_read(const struct state_directory *directory, struct arena *arena, struct token_file *ret_file,
 	struct problem *problem)
 {
-	struct secret text;
+	struct secret text = {.text = ""};
 	int descriptor = -1;
 
 	*ret_file = (struct token_file){0};
