@@ -2,10 +2,11 @@
 // Logging in and out from the command line, against an authorization server that misbehaves in every way a client must
 // stand (RFC 8628 section 3.5, RFC 6749 section 5).
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { Person } from "../support/cli.mjs";
+import { lockName, Person } from "../support/cli.mjs";
 import { LoginServer } from "../support/login_server.mjs";
 import { eventually } from "../support/process.mjs";
 
@@ -250,8 +251,10 @@ describe("login", { concurrency: 8 }, () => {
     assert.deepEqual(readdirSync(person.directory).filter((name) => name.startsWith(".")), [".tokens.json.4567"]);
   });
 
-  test("--store keyring without a keyring is a clear error, and the login is given back", async () => {
+  test("--store keyring without a keyring is a clear error, and the login is given back", async (t) => {
     const server = await newServer();
+    // The lock of a login in the keyring is below the home that the password file names, whatever HOME says.
+    t.after(() => rmSync(join(userInfo().homedir, ".local/state/gatehouse", lockName(server.url)), { force: true }));
     const person = new Person({ environment: { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" } });
     const { code, stderr } = await login(person, server, ["--store", "keyring"]);
     assert.equal(code, 1);
