@@ -5,13 +5,11 @@
 #define FOUNDATION_H
 
 #include "base/config.h"
+#include "exit_code.h"
 #include "link/provider.h"
 #include "store/embedded.h"
 #include "store/store.h"
 #include "store/vault.h"
-
-/* Contract section 2. */
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2, EXIT_BUSY = 5 };
 
 struct foundation {
 	struct config *config;

@@ -399,6 +399,7 @@ enum role role_from_word(const char *word); /* ROLE_COUNT where no role has the 
 	X(ACTION_PREFLIGHT, "preflight")                                                                               \
 	X(ACTION_LINK_READ, "link_read") /* list a user's links, never a token */                                      \
 	X(ACTION_LINK_IMPORT, "link_import")                                                                           \
+	X(ACTION_LINK_TOKEN, "link_token") /* the access token itself */                                               \
 	X(ACTION_LINK_REMOVE, "link_remove")                                                                           \
 	X(ACTION_LINK_URL, "link_url")         /* contract section 6: self and control-plane, never admin */           \
 	X(ACTION_CHECK, "check")               /* ask the gate, explain */                                             \

@@ -33,6 +33,8 @@ static const struct {
 	[ACTION_PREFLIGHT] = {ANY_ROLE, ADMIN | CONTROL_PLANE, NOBODY},
 	[ACTION_LINK_READ] = {ANY_ROLE, ADMIN | CONTROL_PLANE, NOBODY},
 	[ACTION_LINK_IMPORT] = {ADMIN | CONTROL_PLANE, ADMIN | CONTROL_PLANE, NOBODY},
+	/* No role sees another's token; a provisioner gets those of its builds. */
+	[ACTION_LINK_TOKEN] = {ANY_ROLE, NOBODY, NOBODY},
 	[ACTION_LINK_REMOVE] = {ANY_ROLE, NOBODY, NOBODY},
 	/* Who opens the URL lends their own account at the provider, so no administrator may finish an owner's link,
 	 * not even one who is a control plane as well. */

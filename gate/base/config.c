@@ -20,6 +20,9 @@
  * ends in an underscore stands for all that start so. */
 static const char *const foreign_variables[] = {
 	"GATEHOUSE_URL",
+	"GATEHOUSE_TOKEN",
+	"GATEHOUSE_PROFILE",
+	"GATEHOUSE_LOCK_TIMEOUT",
 	"GATEHOUSE_REFRESH_LEASE",
 	"GATEHOUSE_REFRESH_COOLDOWN",
 };

@@ -10,6 +10,7 @@
 #include "../api/device_link.h"
 #include "../api/exemption.h"
 #include "../api/external_auth.h"
+#include "../api/external_token.h"
 #include "../api/health.h"
 #include "../api/impact.h"
 #include "../api/link_url.h"
@@ -84,6 +85,8 @@ const struct route ROUTES_API[] = {
 	{"GET", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_device_link_start},
 	{"POST", LINKS "/{provider}/device", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_device_link_poll},
 	{"PUT", USERS "/{user}/external-auth/{provider}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_external_auth_import},
+	{"GET", USERS "/{user}/external-auth/{provider}/token", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY,
+		api_external_token_get},
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { accessToken } from "./cli.mjs";
 import { FLIGHTS, HELD, holes, manyLinks, oneLink, slowToken } from "./engine.mjs";
 import { newKeys, NO_KEYS } from "./service.mjs";
 import { OWNERS, ownerName, Stage, WIDE } from "./stage.mjs";
@@ -15,7 +16,7 @@ const SLOW_MS = 500;
 const TOKEN_MS = 300;
 const CALLERS = 50;
 const CONNECTIONS = [16, 64];
-const WORDS = ["create", "preflight", "cached", "refusal", "check", "ext-authz", "log", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact", "page"];
+const WORDS = ["create", "preflight", "cached", "refusal", "check", "ext-authz", "log", "keys", "wide", "one-link", "many-links", "hole", "memory", "impact", "page", "cli"];
 
 const { values: given } = parseArgs({
   options: {
@@ -293,6 +294,12 @@ async function measureImpact(stage) {
   }
 }
 
+// Starting the program and asking once is what there is to do; the rest is the tool's own.
+async function measureCli(stage) {
+  const { bare, tool } = await accessToken(stage.service, stage.folder, given.quick ? 3 : 40);
+  report("gatehouse access-token", { ceiling: `${bare.toFixed(1)} ms`, service: `${tool.toFixed(1)} ms`, value: tool / bare, atMost: 1.5 });
+}
+
 function printConditions() {
   console.log(`\n${availableParallelism()} cores; ${rounds} round(s) of ${seconds} s; load average ${loadBefore} before and ${loadavg()[0].toFixed(1)} after.${given.quick ? " --quick: these figures mean nothing." : ""}`);
 }
@@ -314,6 +321,7 @@ try {
   await sleep(500);
   if (wanted("memory")) report("resident, idle", { value: stage.service.residentMib(), unit: " MiB", atMost: 40 });
   await stage.fill();
+  if (wanted("cli")) await measureCli(stage);
   if (wanted("wide")) await measureWide(stage);
   if (wanted("memory")) await measureWaiting(stage);
   await compareLoads(stage);
