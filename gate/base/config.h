@@ -74,11 +74,12 @@ struct provider_settings {
 
 struct config {
 	struct arena *arena;
-	const char *config_file;   /* "" without one */
-	const char *http_address;  /* host:port */
-	const char *admin_address; /* "" turns it off */
-	const char *access_url;    /* "" until the port is known: then from http_address; no trailing slash */
-	const char *tls_cert_file; /* "" without TLS */
+	const char *config_file;     /* "" without one */
+	const char *http_address;    /* host:port */
+	const char *admin_address;   /* "" turns it off */
+	const char *access_url;      /* "" until the port is known: then from http_address; no trailing slash */
+	const char *trusted_proxies; /* comma list, see networks.h; "" without one */
+	const char *tls_cert_file;   /* "" without TLS */
 	const char *tls_key_file;
 	const char *hook_address; /* "" without one */
 	const char *hook_tls_cert_file;

@@ -12,6 +12,7 @@
 
 #include "json_pointer.h"
 #include "must_check.h"
+#include "networks.h"
 #include "policy.h"
 #include "settings.h"
 
@@ -338,6 +339,8 @@ static bool setting_take_value(struct config *config, const struct setting *sett
 		return setting_take_enforcement(config, setting, text);
 	case SETTING_REVIEW_POINTER:
 		return setting_take_text(config, setting, text, review_pointer_is_lawful(text));
+	case SETTING_NETWORKS:
+		return setting_take_text(config, setting, text, networks_are_lawful(text));
 	}
 	return false;
 }
@@ -382,6 +385,8 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 	case SETTING_REVIEW_POINTER:
 		return "a JSON pointer (RFC 6901) like /metadata/labels/owner, or one into the request like "
 		       "request:/userInfo/username";
+	case SETTING_NETWORKS:
+		return "IPv4 addresses and networks like 127.0.0.1,10.0.0.0/8";
 	}
 	return "";
 }

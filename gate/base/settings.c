@@ -19,6 +19,8 @@ const struct setting settings[] = {
 		"Listener for /healthz, /readyz and /metrics; empty turns it off"},
 	{"access_url", SETTING_ACCESS_URL, AT(access_url), "", 0, 0, "from the HTTP address",
 		"What browsers use; every URL handed out starts with it"},
+	{"trusted_proxies", SETTING_NETWORKS, AT(trusted_proxies), "", 0, 0, "none",
+		"Proxies in front, comma list of addresses and networks: their X-Forwarded-For says who the client is"},
 	{"tls_cert_file", SETTING_FILE, AT(tls_cert_file), "", 0, 0, "none",
 		"Certificate chain (PEM) of the API listener"},
 	{"tls_key_file", SETTING_FILE, AT(tls_key_file), "", 0, 0, "none", "Private key (PEM) of the API listener"},

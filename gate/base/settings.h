@@ -27,6 +27,7 @@ enum setting_kind {
 	SETTING_LOG_LEVEL,
 	SETTING_LOG_FORMAT,
 	SETTING_ENFORCEMENT,
+	SETTING_NETWORKS,       /* comma list of IPv4 addresses and networks */
 	SETTING_REVIEW_POINTER, /* a JSON pointer into a review's object, or behind `request:` into its request */
 };
 

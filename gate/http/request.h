@@ -49,7 +49,7 @@ struct request {
 	const char *cookie; /* the Cookie header, or NULL */
 	const char *agent;  /* the User-Agent header, or NULL */
 	const char *authorization; /* the Authorization header, or NULL; who calls the API is in caller */
-	const char *address;       /* of the peer: the client, or the proxy in front; "" where it is not known */
+	const char *address; /* of the client, or of a proxy in front that is not trusted; "" where it is not known */
 	const char *headers[REQUEST_HEADER_COUNT];
 	bool wants_html; /* Accept prefers text/html */
 	bool is_https;

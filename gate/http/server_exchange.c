@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/networks.h"
 #include "../base/secret.h"
 #include "browser.h"
 #include "identify.h"
@@ -98,6 +99,31 @@ static bool accepts_html_best(const char *accept)
 	return html > 0 && html >= accept_weight(accept, "application/json");
 }
 
+/* Each proxy adds at the end whom it was asked by, so the last one that is no trusted proxy's is the client; what
+ * stands before it anybody may have sent. */
+static const char *client_address(struct arena *arena, const struct service *service, const struct request_head *head)
+{
+	const char *trusted = service != NULL && service->config != NULL ? service->config->trusted_proxies : NULL;
+	const char *address = head->address != NULL ? head->address : "";
+	const char *chain = trusted != NULL && trusted[0] != '\0' ? head_last_value(head, "X-Forwarded-For") : NULL;
+	size_t end = chain != NULL ? strlen(chain) : 0;
+
+	while (end > 0 && networks_hold(trusted, address)) {
+		size_t start;
+
+		while (end > 0 && strchr(" \t,", chain[end - 1]) != NULL)
+			end--;
+		for (start = end; start > 0 && strchr(" \t,", chain[start - 1]) == NULL;)
+			start--;
+		/* What is longer than an address of either kind (INET6_ADDRSTRLEN) is none. */
+		if (start == end || end - start > 45)
+			break;
+		address = arena_copy_bytes(arena, chain + start, end - start);
+		end = start;
+	}
+	return address;
+}
+
 /* What can be said of a request before it is known to be well-formed. */
 static void fill_request(struct exchange *exchange)
 {
@@ -117,7 +143,7 @@ static void fill_request(struct exchange *exchange)
 		.cookie = head_value(head, "Cookie"),
 		.agent = head_value(head, "User-Agent"),
 		.authorization = head_value(head, "Authorization"),
-		.address = head->address != NULL ? head->address : "",
+		.address = client_address(exchange->arena, service, head),
 		.wants_html = accepts_html_best(head_value(head, "Accept")),
 		.is_https = head->is_https,
 	};
@@ -160,6 +186,9 @@ static bool identify(struct exchange *exchange, struct problem *problem)
 
 	if (exchange->route->caller == ROUTE_NEEDS_NOTHING)
 		return true;
+	if (!head_single_value(
+		    exchange->head, "Authorization", HEAD_BYTES_MAX, &exchange->request.authorization, problem))
+		return false;
 	is_sent = identify_is_token_sent(exchange->request.authorization, session_token);
 	if (check_query(exchange, is_sent, problem) &&
 		identify_caller(&exchange->request, exchange->request.authorization, session_token, problem))

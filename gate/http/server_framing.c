@@ -11,6 +11,14 @@
 static const char *const SINGLE_HEADERS[] = {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect",
 	"Authorization", "Coder-Session-Token"};
 
+const char *head_last_value(const struct request_head *head, const char *name)
+{
+	for (size_t i = head->line_count; i > 0; i--)
+		if (strcasecmp(head->lines[i - 1].name, name) == 0)
+			return head->lines[i - 1].value;
+	return NULL;
+}
+
 const char *head_value(const struct request_head *head, const char *name)
 {
 	for (size_t i = 0; i < head->line_count; i++)

@@ -51,6 +51,9 @@ MUST_CHECK bool framing_decode_path(
 /* The value of the first header of this name, in any case of letters; NULL where there is none. */
 const char *head_value(const struct request_head *head, const char *name);
 
+/* Of the last one. */
+const char *head_last_value(const struct request_head *head, const char *name);
+
 /* The same for a header that decides something and may stand there once only: PROBLEM_BAD_REQUEST where it is repeated
  * or its value is longer than bytes_max or no UTF-8, which the database would refuse. */
 MUST_CHECK bool head_single_value(const struct request_head *head, const char *name, size_t bytes_max,

@@ -160,6 +160,20 @@ test("the tokens are the user's, and their access token is no API key", async ()
   assert.equal(keys.body.tokens.length, 1);
 });
 
+test("A2 the address kept is the client's: from a trusted proxy's header alone", async () => {
+  const addressOf = async (service, forwarded) => {
+    const headers = forwarded ? { "X-Forwarded-For": forwarded, "User-Agent": "cli/1" } : {};
+    const { body } = await postForm(service, "/oauth2/device_authorization", { client_id: CLIENT_ID }, { headers });
+    const [row] = await world.sql("SELECT address, agent FROM device_grants WHERE code_hash = $1", [hashOf(body.device_code)]);
+    return [row.address, row.agent];
+  };
+  assert.deepEqual(await addressOf(world.service, "192.0.2.1"), ["127.0.0.1", "cli/1"]);
+  const trusting = await world.replica({ settings: { TRUSTED_PROXIES: "127.0.0.1,198.51.100.0/24" } });
+  assert.deepEqual(await addressOf(trusting, "203.0.113.9, 192.0.2.1, 198.51.100.7"), ["192.0.2.1", "cli/1"]);
+  assert.deepEqual(await addressOf(trusting, ","), ["127.0.0.1", "cli/1"]);
+  assert.equal((await addressOf(trusting))[0], "127.0.0.1");
+});
+
 test("only so many codes wait for one address", async () => {
   let answer;
   for (let i = 0; i <= 100; i++) {

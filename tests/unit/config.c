@@ -58,11 +58,14 @@ static void every_setting_is_read(void **state)
 			"GATEHOUSE_OIDC_ISSUER=https://login.example/x", "GATEHOUSE_OIDC_CLIENT_ID=gate house",
 			"GATEHOUSE_OIDC_CLIENT_SECRET=s", "GATEHOUSE_OIDC_USERNAME_CLAIM=email",
 			"GATEHOUSE_OIDC_ALLOW_SIGNUPS=true", "GATEHOUSE_OIDC_SCOPES=openid email",
+			"GATEHOUSE_TRUSTED_PROXIES=10.0.0.0/8", "GATEHOUSE_LOGIN_ACCESS_LIFETIME=5m",
 			"GATEHOUSE_URL=client's", "GATEHOUSE_LOG_LEVEL=error"));
 
 	(void)state;
 	assert_string_equal(config->http_address, "0.0.0.0:0");
 	assert_string_equal(config->admin_address, "");
+	assert_string_equal(config->trusted_proxies, "10.0.0.0/8");
+	assert_int_equal(config->login_access_lifetime_ms, 300000);
 	assert_string_equal(config->access_url, "https://g.example:8/p");
 	assert_string_equal(config->pg_connection_url.text, "postgres://u:p@h/d");
 	assert_false(config->pg_prepare);

@@ -212,6 +212,39 @@ static void storm_is_written_while_a_sweep_goes_on(void **state)
 	fixture_sql(f, "DELETE FROM decisions");
 }
 
+/* Of each kind one that is over and one that is not. */
+static void logins_that_are_over_go(void **state)
+{
+	const struct fixture *f = *state;
+	struct user user = fixture_user(f, "r-logins");
+	fixture_sql(f, "INSERT INTO device_grants (id, code_hash, user_code_hash, client_id, interval_s, expires_at) "
+		       "SELECT gen_random_uuid(), sha256(n::text::bytea), sha256(n::text::bytea), 'c', 5, "
+		       "now() - n * interval '2 hours' FROM generate_series(0, 1) n");
+	fixture_sql(f, arena_printf(f->arena,
+			       "INSERT INTO token_families (id, user_id, client_id, handle_hash, head_hash, "
+			       "access_expires_at, idle_until, expires_at) SELECT gen_random_uuid(), '%s', 'c', "
+			       "sha256(n::text::bytea), sha256(''), now(), now() + n * interval '1 hour', now() "
+			       "FROM generate_series(-1, 1, 2) n",
+			       user.id));
+	fixture_sql(f, "INSERT INTO api_tokens (hash, id, user_id, expires_at, family_id) SELECT "
+		       "sha256(n::text::bytea), "
+		       "gen_random_uuid(), user_id, now() + n * interval '1 hour', id FROM token_families, "
+		       "generate_series(-1, 1, 2) n WHERE idle_until > now()");
+	fixture_sql(f, "INSERT INTO login_attempts SELECT n::text, 1, now() + n * interval '1 hour' "
+		       "FROM generate_series(-1, 1, 2) n");
+	struct store *store = open_sweeping(f, (struct retention_limits){.interval_ms = 50});
+	until(f, "SELECT count(*) FROM device_grants", 1);
+	until(f, "SELECT count(*) FROM token_families", 1);
+	until(f, "SELECT count(*) FROM api_tokens WHERE family_id IS NOT NULL", 1);
+	until(f, "SELECT count(*) FROM login_attempts", 1);
+	store_close(store);
+	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM login_attempts WHERE until > now()"), "1");
+	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM token_families WHERE idle_until > now()"), "1");
+	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM api_tokens WHERE expires_at > now() AND family_id IS "
+					   "NOT NULL"),
+		"1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +255,7 @@ int main(void)
 		cmocka_unit_test(several_processes_share_a_sweep),
 		cmocka_unit_test(storm_of_refusals_cannot_fill_the_disk),
 		cmocka_unit_test(storm_is_written_while_a_sweep_goes_on),
+		cmocka_unit_test(logins_that_are_over_go),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
