@@ -3,8 +3,11 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -17,13 +20,18 @@
 /* No connection is open at all: a server that is there answers within this, one that is not is not waited for. */
 #define AWAY_MS 1000
 
+/* How often who waits looks whether that has changed. */
+#define LOOK_MS 100
+
 /* After a failed attempt to grow (too many clients, say) the pool makes do with what it has for so long. */
 #define GROW_AGAIN_MS 1000
 
+/* Who waits is woken by a semaphore and not by a condition: whoever is given a connection need not take the lock again,
+ * which others are after at that very moment. It is posted at most once, with the lock held. */
 struct waiter {
-	pthread_cond_t served;
-	struct connection *connection;
-	bool failed;
+	sem_t wake;
+	_Atomic(struct connection *) connection;
+	atomic_bool failed;
 	struct waiter *next;
 };
 
@@ -76,8 +84,8 @@ static void serve(struct pool *pool, struct connection *connection)
 		return;
 	}
 	remove_waiter(pool, waiter);
-	waiter->connection = connection;
-	pthread_cond_signal(&waiter->served);
+	atomic_store(&waiter->connection, connection);
+	(void)sem_post(&waiter->wake);
 }
 
 static void fail_all(struct pool *pool)
@@ -85,16 +93,9 @@ static void fail_all(struct pool *pool)
 	while (pool->first != NULL) {
 		struct waiter *waiter = pool->first;
 		remove_waiter(pool, waiter);
-		waiter->failed = true;
-		pthread_cond_signal(&waiter->served);
+		atomic_store(&waiter->failed, true);
+		(void)sem_post(&waiter->wake);
 	}
-}
-
-/* How long a waiter waits depends on whether any connection is open: look again. */
-static void wake_all(struct pool *pool)
-{
-	for (struct waiter *waiter = pool->first; waiter != NULL; waiter = waiter->next)
-		pthread_cond_signal(&waiter->served);
 }
 
 static void note_open(struct pool *pool, size_t open)
@@ -217,35 +218,49 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-static struct connection *await_turn(struct pool *pool)
+static bool is_settled(struct waiter *waiter)
 {
-	struct waiter self = {0};
-	condition_init(&self.served);
+	return atomic_load(&waiter->connection) != NULL || atomic_load(&waiter->failed);
+}
+
+/* How long is waited depends on whether any connection is open, which may change meanwhile: so now and then it looks.
+ */
+static struct connection *await_turn(struct pool *pool, struct waiter *self)
+{
 	struct deadline away = deadline_in_ms(AWAY_MS);
 	struct deadline busy = deadline_in_ms(BORROW_MS);
-	enqueue(pool, &self);
-	while (self.connection == NULL && !self.failed) {
-		struct deadline limit = pool->open == 0 ? away : busy;
-		if (deadline_passed(limit))
-			break;
-		struct timespec until = deadline_timespec(limit);
-		pthread_cond_timedwait(&self.served, &pool->lock, &until);
+	bool over = false;
+	while (!over) {
+		struct timespec until = deadline_timespec(deadline_in_ms(LOOK_MS));
+		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &until) == 0)
+			return atomic_load(&self->connection);
+		pthread_mutex_lock(&pool->lock);
+		over = is_settled(self) || deadline_passed(pool->open == 0 ? away : busy);
+		if (over && !is_settled(self))
+			remove_waiter(pool, self);
+		pthread_mutex_unlock(&pool->lock);
 	}
-	if (self.connection == NULL && !self.failed)
-		remove_waiter(pool, &self);
-	pthread_cond_destroy(&self.served);
-	return self.connection;
+	return atomic_load(&self->connection);
 }
 
 static struct connection *take(struct pool *pool)
 {
+	struct waiter self = {.next = NULL};
+	bool waits = false;
 	pthread_mutex_lock(&pool->lock);
 	struct connection *connection = pool->first == NULL ? pool->idle : NULL;
-	if (connection != NULL)
+	if (connection != NULL) {
 		pool->idle = connection->next;
-	else if (!pool->closing)
-		connection = await_turn(pool);
+	} else if (!pool->closing) {
+		(void)sem_init(&self.wake, 0, 0);
+		enqueue(pool, &self);
+		waits = true;
+	}
 	pthread_mutex_unlock(&pool->lock);
+	if (!waits)
+		return connection;
+	connection = await_turn(pool, &self);
+	(void)sem_destroy(&self.wake);
 	return connection;
 }
 
@@ -278,7 +293,6 @@ void pool_discard(struct pool *pool, struct connection *connection)
 		closed++;
 	pool->idle = NULL;
 	note_open(pool, pool->open - closed);
-	wake_all(pool);
 	pthread_cond_signal(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
 	close_list(connection);
