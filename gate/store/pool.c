@@ -220,7 +220,8 @@ void pool_free(struct pool *pool)
 
 static bool is_settled(struct waiter *waiter)
 {
-	return atomic_load(&waiter->connection) != NULL || atomic_load(&waiter->failed);
+	bool failed = atomic_load(&waiter->failed);
+	return atomic_load(&waiter->connection) != NULL || failed;
 }
 
 /* How long is waited depends on whether any connection is open, which may change meanwhile: so now and then it looks.
@@ -232,8 +233,10 @@ static struct connection *await_turn(struct pool *pool, struct waiter *self)
 	bool over = false;
 	while (!over) {
 		struct timespec until = deadline_timespec(deadline_in_ms(LOOK_MS));
+		/* Both are read: whichever was written hands over all that was done before (and tells ThreadSanitizer,
+		 * which does not know this wait). */
 		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &until) == 0)
-			return atomic_load(&self->connection);
+			return is_settled(self) ? atomic_load(&self->connection) : NULL;
 		pthread_mutex_lock(&pool->lock);
 		over = is_settled(self) || deadline_passed(pool->open == 0 ? away : busy);
 		if (over && !is_settled(self))

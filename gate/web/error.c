@@ -13,9 +13,10 @@ static const struct advice {
 	const char *path; /* where it goes on; NULL: nowhere on this service */
 	const char *label;
 } ADVICE[] = {
-	{PROBLEM_SESSION_REQUIRED, "This link does not work any more",
-		"Links like this are good once and for a few minutes. Ask for a new one where this one came from, or "
-		"sign in.",
+	{PROBLEM_SESSION_REQUIRED, "You are not signed in here",
+		"A link to connect an account is good once, for a few minutes: ask for a new one where it came from. "
+		"Or sign "
+		"in, where this service offers it.",
 		"/login", "Sign in"},
 	{PROBLEM_STATE_INVALID, "Start again, please",
 		"Go back to where you began, and stay in this browser until it is done.", "/", "My providers"},

@@ -22,10 +22,10 @@ after(async () => {
   authority.remove();
 });
 const hookSettings = { HOOK_ADDRESS: "127.0.0.1:0", HOOK_TLS_CERT_FILE: certificate.certFile, HOOK_TLS_KEY_FILE: certificate.keyFile };
-const hookPort = (serve) => serve.logLines().find(({ message }) => message === "listening").hook_port;
+const hookPort = async (serve) => (await eventually("where it listens is logged", () => serve.logLines().find(({ message }) => message === "listening"))).hook_port;
 
 const world = await openWorld({ cluster: new Cluster(cluster.socketDirectory), settings: hookSettings });
-const base = `https://127.0.0.1:${hookPort(world.service)}`;
+const base = `https://127.0.0.1:${await hookPort(world.service)}`;
 
 test("hooks are served over https with a certificate of their own, the API beside them stays as it is", async () => {
   const live = await exchange("GET", `${base}/healthz`);
@@ -75,7 +75,7 @@ test("on the loopback hooks may be plain, and end with the service", async () =>
   const serve = await new Serve({
     databaseUrl: cluster.url(await cluster.createDatabase()), settings: { HOOK_ADDRESS: "127.0.0.1:0" }, stateDirectory: join(directory, "plain"),
   }).start();
-  const plain = `http://127.0.0.1:${hookPort(serve)}`;
+  const plain = `http://127.0.0.1:${await hookPort(serve)}`;
   assert.equal((await exchange("GET", `${plain}/healthz`)).status, 200);
   await serve.end("SIGTERM");
   await assert.rejects(exchange("GET", `${plain}/healthz`), { code: "ECONNREFUSED" });
@@ -89,7 +89,7 @@ test("what is in flight there when the service is told to end is answered", asyn
   const template = await slow.createTemplate(["demo"]);
   await slow.link(user);
   await slow.demo.closeGate("demo", "validate");
-  const port = hookPort(slow.service);
+  const port = await hookPort(slow.service);
   const asked = exchange("POST", `https://127.0.0.1:${port}/gate/v1/check`, {
     headers: { Authorization: `Bearer ${user.token}`, "Content-Type": "application/json" },
     body: JSON.stringify({ owner: "me", template_version_id: template.active_version_id }),
@@ -109,7 +109,7 @@ test("what is in flight there when the service is told to end is answered", asyn
 
 test("without an address there is no such listener", async () => {
   const serve = await new Serve({ databaseUrl: cluster.url(await cluster.createDatabase()), stateDirectory: join(directory, "none") }).start();
-  assert.equal(hookPort(serve), 0);
+  assert.equal(await hookPort(serve), 0);
   await serve.end("SIGTERM");
 });
 
