@@ -145,7 +145,7 @@ static void show_codes(const struct request *request, const struct device_codes 
 
 static bool authorize_device(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	struct parameters parameters = {NULL};
+	struct parameters parameters = {.client_id = NULL};
 	struct device_codes codes;
 	const struct device_request asked = {
 		.client_id = CLIENT_ID, .address = request->address, .agent = request->agent};
@@ -272,7 +272,7 @@ static bool refresh_token(const struct request *request, const struct parameters
 
 static bool give_token(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	struct parameters parameters = {NULL};
+	struct parameters parameters = {.client_id = NULL};
 
 	if (!read_parameters(request, &parameters, problem))
 		return false;
@@ -321,7 +321,7 @@ static bool end_token(
 
 static bool revoke(const struct request *request, struct reply *reply, struct problem *problem)
 {
-	struct parameters parameters = {NULL};
+	struct parameters parameters = {.client_id = NULL};
 	enum revocation revocation = REVOCATION_UNKNOWN;
 
 	if (!read_parameters(request, &parameters, problem))

@@ -209,7 +209,7 @@ bool cli_canonical_url(const char *given, struct arena *arena, const char **ret_
 	char *url = arena_copy(arena, given);
 	size_t size = strlen(url);
 	char *host;
-	size_t host_size;
+	size_t host_size = 0;
 
 	while (size > 0 && url[size - 1] == '/')
 		url[--size] = '\0';

@@ -79,12 +79,11 @@ const char *session_csrf(const struct request *request)
 		return "";
 
 	/* Between the two stands the label's NUL, so that no other derivation can give the same bytes. */
-	size_t size = sizeof(label) + strlen(token);
-	char *bytes = arena_alloc(request->arena, size);
+	struct text bytes = text_in(request->arena);
 
-	memcpy(bytes, label, sizeof(label));
-	memcpy(bytes + sizeof(label), token, strlen(token));
-	sha256(bytes, size, hash);
+	text_add_bytes(&bytes, label, sizeof(label));
+	text_add(&bytes, token);
+	sha256(bytes.bytes, bytes.size, hash);
 	return base64url_encode(request->arena, hash, sizeof(hash));
 }
 

@@ -210,6 +210,7 @@ bool device_start(struct engine *engine, const struct provider *provider, struct
 		answer = http_client_ask(engine->http, &request, arena);
 		struct device_fields fields = open_fields(&answer);
 		SCOPED(json_release) struct json *root = fields.json;
+		(void)root;
 		error = read_field(&fields, "error", arena);
 		if (error == NULL && answer.status >= 200 && answer.status <= 299 &&
 			read_code(&fields, arena, ret_code))
