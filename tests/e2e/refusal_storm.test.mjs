@@ -46,10 +46,10 @@ test("refusals that nobody can write down neither slow the gate nor get lost unc
     await Promise.all(Array.from({ length: CLIENTS }, client));
     times.sort((a, b) => a - b);
     t.diagnostic(`p50 ${times[ASKED >> 1].toFixed(1)} ms, p99 ${times[Math.floor(ASKED * 0.99)].toFixed(1)} ms, ${await dropped()} dropped`);
-    assert.ok(times[Math.floor(ASKED * 0.99)] < 10000, "the gate is held up");
+    assert.ok(times[Math.floor(ASKED * 0.99)] < 1000, "the gate is held up");
     assert.ok(await dropped() > 0, "the queue has an end");
-    // A sanitizer keeps what was freed for a while.
-    assert.ok(isSanitized() || await resident() - before < 150e6, "memory has an end");
+    // A sanitizer keeps what was freed for a while: 256 MiB of it, and what it notes beside.
+    assert.ok(await resident() - before < (isSanitized() ? 1000e6 : 150e6), "memory has an end");
   } finally {
     await unlock();
   }
