@@ -2,6 +2,8 @@
 // Starts the programs that tests need, waits for the line that says they are ready, keeps what they print, and sees
 // to it that none outlives the test process, whatever way that one ends.
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -92,16 +94,24 @@ export async function runProgram(name, file, args, options = {}) {
   return { ...end, stdout: program.stdout, stderr: program.stderr };
 }
 
-// A port on which nobody listens right now.
-export function freePort() {
-  return new Promise((resolve, reject) => {
+// The kernel hands out local ports from here on, to every connection and to who listens on port 0.
+const firstEphemeral = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/)[0]);
+const lowestPort = Math.min(10240, firstEphemeral - 1024);
+
+const mayListen = (port) =>
+  new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
+
+// A port on which nobody listens, below those that the kernel hands out: another test file's connection cannot take it
+// before the program that it is for.
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(lowestPort, firstEphemeral);
+    if (await mayListen(port)) return port;
+  }
 }
 
 // Asks `question` until it answers something true; throws `what` when it does not in time.

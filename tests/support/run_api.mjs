@@ -19,9 +19,15 @@ for (const variable of ["GATEHOUSE_BIN", "GATEHOUSE_PROVIDER"])
     process.exit(2);
   }
 
-function runTests(files, environment) {
+// With GATEHOUSE_TEST_FAILURES the failed tests of the first run that has some stand in that file as well.
+const failures = process.env.GATEHOUSE_TEST_FAILURES;
+const failuresReporter = fileURLToPath(new URL("failures_reporter.mjs", import.meta.url));
+const withFailures = failures ? [`--test-reporter=${failuresReporter}`, `--test-reporter-destination=${failures}`] : [];
+
+function runTests(files, environment, failuresOptions) {
   const reporter = process.env.GATEHOUSE_TEST_REPORTER ?? (process.stdout.isTTY ? "spec" : "tap");
   const options = ["--test", "--test-concurrency=2", "--test-timeout=180000", `--test-reporter=${reporter}`];
+  options.push("--test-reporter-destination=stdout", ...failuresOptions);
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [...options, ...files], { stdio: "inherit", env: { ...process.env, ...environment } });
     child.on("close", (code) => resolve(code ?? 1));
@@ -31,8 +37,8 @@ function runTests(files, environment) {
 const cluster = await Cluster.start();
 const work = mkdtempSync(join(tmpdir(), "ghcov-"));
 const environment = { GATEHOUSE_TEST_PG: cluster.socketDirectory, GATEHOUSE_COVERAGE_FILE: join(work, "seen.jsonl") };
-let failed = await runTests(named.length > 0 ? named : all, environment);
-if (named.length === 0) failed = await runTests([join(directory, LAST)], environment) || failed;
+let failed = await runTests(named.length > 0 ? named : all, environment, withFailures);
+if (named.length === 0) failed = await runTests([join(directory, LAST)], environment, failed ? [] : withFailures) || failed;
 await cluster.stop();
 rmSync(work, { recursive: true, force: true });
 process.exitCode = failed ? 1 : 0;
