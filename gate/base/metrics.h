@@ -41,6 +41,8 @@
 	X(METRIC_DEVICE_CODES, "gatehouse_device_codes_total", COUNTER,                                                \
 		"Codes of providers' device flow: asked for, and how they ended", "provider end")                      \
 	X(METRIC_DATABASE_QUERIES, "gatehouse_database_queries_total", COUNTER, "Statements", "result")                \
+	X(METRIC_DATABASE_FACTS, "gatehouse_database_facts_total", COUNTER,                                            \
+		"Questions before the gate, many of which share a statement under load", "")                           \
 	X(METRIC_DATABASE_DURATION, "gatehouse_database_query_duration_seconds", HISTOGRAM, "Time a statement took",   \
 		"")                                                                                                    \
 	X(METRIC_DATABASE_CONNECTIONS, "gatehouse_database_connections", GAUGE, "Open connections", "")                \

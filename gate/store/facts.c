@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one read before the gate. */
+#include "facts_batch.h"
 #include "link_row.h"
 #include "user_row.h"
 #include "version_row.h"
@@ -61,34 +62,22 @@ static void read_exemption(struct row *row, struct arena *arena, struct create_f
 }
 
 /* Each row repeats all but its own link or exemption, or has neither. */
-static void read_links_and_exemptions(const struct rows *rows, struct arena *arena, const struct vault *vault,
-	int first_column, struct create_facts *ret_facts)
+static void read_links_and_exemptions(struct facts_rows *rows, struct row row, struct arena *arena,
+	const struct vault *vault, struct create_facts *ret_facts)
 {
-	size_t count = rows_count(rows);
+	int first_column = row.column;
+	size_t count = 1 + facts_rows_left(rows);
 	ret_facts->links = arena_alloc(arena, count * sizeof(*ret_facts->links));
 	ret_facts->exemptions = arena_alloc(arena, count * sizeof(*ret_facts->exemptions));
-	for (size_t i = 0; i < count; i++) {
-		struct row row = row_at(rows, i);
-		row_skip(&row, first_column);
+	do {
+		row.column = first_column;
 		if (row_is_null(&row))
 			continue;
 		if (is_exemption(row))
 			read_exemption(&row, arena, ret_facts);
 		else
 			link_read_row(&row, arena, vault, &ret_facts->links[ret_facts->link_count++]);
-	}
-}
-
-static void bind_named(struct call *call, struct arena *arena, const struct requirements *named)
-{
-	const char *provider_ids[REQUIREMENTS_MAX];
-	if (named == NULL) {
-		bind_null(call);
-		return;
-	}
-	for (size_t i = 0; i < named->count; i++)
-		provider_ids[i] = named->list[i].provider_id;
-	bind_texts(call, arena, named->count, provider_ids);
+	} while (facts_rows_next(rows, &row));
 }
 
 /* Named providers stand for a version: nothing is stored of it but what was named. */
@@ -104,22 +93,17 @@ bool create_facts_read(struct store *store, struct arena *arena, const struct cr
 	struct create_facts *ret_facts, struct problem *problem)
 {
 	*ret_facts = (struct create_facts){0};
-	struct call call;
-	call_read(&call, QUERY_CREATE_FACTS_READ);
-	bind_reference(&call, question->owner);
-	bind_text(&call, question->template_id);
-	bind_text(&call, question->version_id);
-	bind_text(&call, question->workspace_name);
-	bind_named(&call, arena, question->named);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	SCOPED(facts_rows_release) struct facts_rows rows = {0};
+	if (!facts_batch_ask(store_facts(store), arena, question, &rows, problem))
 		return false;
-	struct row row = row_at(&rows, 0);
+	struct row row;
+	if (!facts_rows_next(&rows, &row))
+		return problem_set(problem, PROBLEM_INTERNAL, "The database left a question without an answer.");
 	read_owner(&row, arena, ret_facts);
 	if (!read_version(&row, arena, ret_facts, problem))
 		return false;
 	adopt_named(question->named, ret_facts);
 	ret_facts->name_taken = row_bool(&row);
-	read_links_and_exemptions(&rows, arena, store_vault(store), row.column, ret_facts);
+	read_links_and_exemptions(&rows, row, arena, store_vault(store), ret_facts);
 	return true;
 }

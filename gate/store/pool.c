@@ -3,8 +3,6 @@
 #include "pool.h"
 
 #include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +10,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/metrics.h"
+#include "../base/one_shot.h"
 #include "fault.h"
 
 /* A statement takes a millisecond; who has waited five seconds for a connection is better told so. */
@@ -26,12 +25,12 @@
 /* After a failed attempt to grow (too many clients, say) the pool makes do with what it has for so long. */
 #define GROW_AGAIN_MS 1000
 
-/* Who waits is woken by a semaphore and not by a condition: whoever is given a connection need not take the lock again,
- * which others are after at that very moment. It is posted at most once, with the lock held. */
+enum turn { TURN_SERVED = 1, TURN_FAILED };
+
+/* Posted with the lock held, by whoever takes it off the queue. */
 struct waiter {
-	sem_t wake;
-	_Atomic(struct connection *) connection;
-	atomic_bool failed;
+	struct one_shot turn;
+	struct connection *connection;
 	struct waiter *next;
 };
 
@@ -84,8 +83,8 @@ static void serve(struct pool *pool, struct connection *connection)
 		return;
 	}
 	remove_waiter(pool, waiter);
-	atomic_store(&waiter->connection, connection);
-	(void)sem_post(&waiter->wake);
+	waiter->connection = connection;
+	one_shot_post(&waiter->turn, TURN_SERVED);
 }
 
 static void fail_all(struct pool *pool)
@@ -93,8 +92,7 @@ static void fail_all(struct pool *pool)
 	while (pool->first != NULL) {
 		struct waiter *waiter = pool->first;
 		remove_waiter(pool, waiter);
-		atomic_store(&waiter->failed, true);
-		(void)sem_post(&waiter->wake);
+		one_shot_post(&waiter->turn, TURN_FAILED);
 	}
 }
 
@@ -218,32 +216,22 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-static bool is_settled(struct waiter *waiter)
-{
-	bool failed = atomic_load(&waiter->failed);
-	return atomic_load(&waiter->connection) != NULL || failed;
-}
-
 /* How long is waited depends on whether any connection is open, which may change meanwhile: so now and then it looks.
- */
+ * NULL where no connection came. */
 static struct connection *await_turn(struct pool *pool, struct waiter *self)
 {
 	struct deadline away = deadline_in_ms(AWAY_MS);
 	struct deadline busy = deadline_in_ms(BORROW_MS);
 	bool over = false;
-	while (!over) {
-		struct timespec until = deadline_timespec(deadline_in_ms(LOOK_MS));
-		/* Both are read: whichever was written hands over all that was done before (and tells ThreadSanitizer,
-		 * which does not know this wait). */
-		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &until) == 0)
-			return is_settled(self) ? atomic_load(&self->connection) : NULL;
+	while (!over && one_shot_wait(&self->turn, deadline_in_ms(LOOK_MS)) == 0) {
 		pthread_mutex_lock(&pool->lock);
-		over = is_settled(self) || deadline_passed(pool->open == 0 ? away : busy);
-		if (over && !is_settled(self))
+		bool waits = one_shot_peek(&self->turn) == 0;
+		over = !waits || deadline_passed(pool->open == 0 ? away : busy);
+		if (over && waits)
 			remove_waiter(pool, self);
 		pthread_mutex_unlock(&pool->lock);
 	}
-	return atomic_load(&self->connection);
+	return self->connection;
 }
 
 static struct connection *take(struct pool *pool)
@@ -255,7 +243,7 @@ static struct connection *take(struct pool *pool)
 	if (connection != NULL) {
 		pool->idle = connection->next;
 	} else if (!pool->closing) {
-		(void)sem_init(&self.wake, 0, 0);
+		one_shot_init(&self.turn);
 		enqueue(pool, &self);
 		waits = true;
 	}
@@ -263,7 +251,7 @@ static struct connection *take(struct pool *pool)
 	if (!waits)
 		return connection;
 	connection = await_turn(pool, &self);
-	(void)sem_destroy(&self.wake);
+	one_shot_destroy(&self.turn);
 	return connection;
 }
 

@@ -12,6 +12,7 @@
 #include "bell.h"
 #include "call.h"
 #include "decision_queue.h"
+#include "facts_batch.h"
 #include "fault.h"
 #include "migrate.h"
 #include "pool.h"
@@ -21,6 +22,7 @@
 
 struct store {
 	struct pool *pool;
+	struct facts_batch *facts;
 	struct decision_queue *decisions;
 	struct bell *bell;
 	const struct vault *vault;
@@ -34,7 +36,9 @@ bool store_open(const struct store_options *options, struct store **ret_store, s
 	store->vault = options->vault;
 	store->bell = bell_new();
 	store->pool = pool_new(options->connection_url, options->prepare, options->connections);
-	store->decisions = store->pool == NULL || store->bell == NULL
+	/* The other half of the connections is for what is no question before the gate. */
+	store->facts = facts_batch_new(store, (options->connections + 1) / 2);
+	store->decisions = store->pool == NULL || store->bell == NULL || store->facts == NULL
 				   ? NULL
 				   : decision_queue_new(store, options->retention, options->decision_rate_max);
 	if (store->decisions == NULL) {
@@ -50,6 +54,7 @@ void store_close(struct store *store)
 	if (store == NULL)
 		return;
 	decision_queue_free(store->decisions);
+	facts_batch_free(store->facts);
 	pool_free(store->pool);
 	bell_free(store->bell);
 	free(store);
@@ -58,6 +63,11 @@ void store_close(struct store *store)
 const struct vault *store_vault(const struct store *store)
 {
 	return store->vault;
+}
+
+struct facts_batch *store_facts(struct store *store)
+{
+	return store->facts;
 }
 
 struct bell *store_bell(struct store *store)

@@ -245,14 +245,22 @@ static void uuid_make(char ret_text[UUID_TEXT_BYTES])
 bool database_read(struct database *database, const char *owner, const char *name, char ret_owner_id[UUID_TEXT_BYTES])
 {
 	const struct database_options *options = &database->options;
-	const char *const values[] = {NULL, owner, name != NULL ? options->template_id : NULL,
-		name != NULL ? NULL : options->version_id, name, NULL};
+	char owners[128], names[128];
+	char templates[64], versions[64];
+	static const char none[] = "{NULL}";
+	(void)snprintf(owners, sizeof(owners), "{%s}", owner);
+	(void)snprintf(names, sizeof(names), "{%s}", name == NULL ? "NULL" : name);
+	(void)snprintf(templates, sizeof(templates), "{%s}", options->template_id);
+	(void)snprintf(versions, sizeof(versions), "{%s}", options->version_id);
+	/* One question by statement: how many the service asks at once is its own merit. */
+	const char *const values[] = {
+		none, owners, name != NULL ? templates : none, name != NULL ? none : versions, names, none};
 	SCOPED(result_release) PGresult *result = run(database, READ, COUNT_OF(values), values);
 	bool found =
-		PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 16;
+		PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetlength(result, 0, 1) == 16;
 
 	if (found)
-		uuid_print((const unsigned char *)PQgetvalue(result, 0, 0), ret_owner_id);
+		uuid_print((const unsigned char *)PQgetvalue(result, 0, 1), ret_owner_id);
 	return found;
 }
 
