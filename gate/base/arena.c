@@ -117,6 +117,11 @@ static size_t arena_next_capacity(const struct arena *arena, size_t size)
 	return capacity > size ? capacity : size;
 }
 
+static size_t arena_taken_by(size_t size)
+{
+	return (size + ARENA_GAP_BYTES + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	size_t taken;
@@ -124,7 +129,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	if (size > arena->bytes_max || arena->used > arena->bytes_max - size)
 		arena_die("an arena reached its bound", size);
-	taken = (size + ARENA_GAP_BYTES + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+	taken = arena_taken_by(size);
 	if (taken > arena->newest->capacity - arena->newest->used)
 		arena->newest = block_new(arena_next_capacity(arena, taken), arena->newest);
 	piece = arena->newest->bytes + arena->newest->used;
@@ -132,6 +137,22 @@ void *arena_alloc(struct arena *arena, size_t size)
 	arena->used += size;
 	ASAN_UNPOISON_MEMORY_REGION(piece, size);
 	return piece;
+}
+
+bool arena_extend(struct arena *arena, const void *piece, size_t size, size_t new_size)
+{
+	struct block *block = arena->newest;
+	size_t taken = arena_taken_by(size);
+
+	if (new_size > arena->bytes_max || arena->used > arena->bytes_max - new_size || block->used < taken ||
+		block->bytes + (block->used - taken) != piece)
+		return false;
+	if (arena_taken_by(new_size) > block->capacity - (block->used - taken))
+		return false;
+	block->used += arena_taken_by(new_size) - taken;
+	arena->used += new_size - size;
+	ASAN_UNPOISON_MEMORY_REGION(piece, new_size);
+	return true;
 }
 
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t size)

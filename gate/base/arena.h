@@ -4,6 +4,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -21,6 +22,9 @@ void arena_reset(struct arena *arena);
 /* size zeroed bytes, aligned for any type, never NULL: bytes_max is derived from the bounds of all that may come in
  * (include/bounds.h), so reaching it is a bug; the process then ends with a message, like a failed assertion. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull, alloc_size(2)));
+
+/* Makes the piece that was handed out last longer where it stands; false where it was not the last, or does not fit. */
+bool arena_extend(struct arena *arena, const void *piece, size_t size, size_t new_size);
 
 /* Copies, with a NUL behind. arena_copy(NULL) is NULL. */
 char *arena_copy(struct arena *arena, const char *text);

@@ -29,6 +29,9 @@
 #define LINE_PAIR_BYTES 96
 #define LINE_NAME_BYTES 48
 
+/* Of the largest 64-bit number. */
+#define LINE_DIGITS_MAX 20
+
 struct line {
 	size_t size;
 	char bytes[LINE_BYTES_MAX];
@@ -166,12 +169,31 @@ static bool line_is_c1(const char *character)
 	return character[0] == '\xc2' && (unsigned char)character[1] < 0xa0;
 }
 
+/* How much of the value stands for itself. */
+static size_t line_plain_size(const char *value, size_t size)
+{
+	size_t plain = 0;
+
+	while (plain < size && value[plain] >= ' ' && value[plain] < 0x7f && value[plain] != '"' &&
+		value[plain] != '\\')
+		plain++;
+	return plain;
+}
+
 /* The value with escapes, cut where the room ends. */
 static void line_put_escaped(struct line *line, const char *value)
 {
 	size_t left = strlen(value);
 
 	while (left > 0 && line_room(line) > 0) {
+		size_t room = line_room(line);
+		size_t plain = line_plain_size(value, left < room ? left : room);
+
+		line_put(line, value, plain);
+		value += plain;
+		left -= plain;
+		if (plain > 0)
+			continue;
 		size_t size = text_utf8_size(value, left);
 		char buffer[8];
 		const char *escape = size == 1 ? line_escape(*value, buffer) : NULL;
@@ -207,10 +229,36 @@ static bool line_is_plain(const char *value)
 	return true;
 }
 
+/* The last digits of a number, and what stands behind them. Every line has some ten such, so they are not left to
+ * printf. */
+static void line_put_digits(struct line *line, uint64_t number, size_t width, const char *behind)
+{
+	char digits[LINE_DIGITS_MAX];
+
+	for (size_t i = width; i > 0; i--) {
+		digits[i - 1] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	line_put(line, digits, width);
+	line_put_word(line, behind);
+}
+
+static void line_put_number(struct line *line, uint64_t number, const char *behind)
+{
+	size_t width = 1;
+
+	for (uint64_t rest = number / 10; rest > 0; rest /= 10)
+		width++;
+	line_put_digits(line, number, width, behind);
+}
+
 static void line_put_value(struct line *line, const struct log_pair *pair, bool json)
 {
-	int64_t us = pair->number;
+	/* Negated as unsigned, so that the least number has its magnitude too. */
+	uint64_t magnitude = pair->number < 0 ? -(uint64_t)pair->number : (uint64_t)pair->number;
 
+	if (pair->kind != LOG_STRING && pair->number < 0)
+		line_put(line, "-", 1);
 	switch (pair->kind) {
 	case LOG_STRING:
 		if (json || !line_is_plain(pair->string))
@@ -219,11 +267,11 @@ static void line_put_value(struct line *line, const struct log_pair *pair, bool 
 			line_put_escaped(line, pair->string);
 		return;
 	case LOG_NUMBER:
-		line_putf(line, "%lld", (long long)pair->number);
+		line_put_number(line, magnitude, "");
 		return;
 	case LOG_MILLISECONDS:
-		line_putf(line, "%s%lld.%03lld", us < 0 ? "-" : "", (long long)(us < 0 ? -(us / 1000) : us / 1000),
-			(long long)(us < 0 ? -(us % 1000) : us % 1000));
+		line_put_number(line, magnitude / 1000, ".");
+		line_put_digits(line, magnitude % 1000, 3, "");
 		return;
 	}
 }
@@ -240,20 +288,6 @@ static void line_put_pair(struct line *line, const struct log_pair *pair, bool j
 	line_put_value(line, pair, json);
 }
 
-/* The last digits of a number that is not negative, and what stands behind them. Every line has seven such, so they are
- * not left to printf. */
-static void line_put_digits(struct line *line, int number, size_t width, const char *behind)
-{
-	char digits[8];
-
-	for (size_t i = width; i > 0; i--) {
-		digits[i - 1] = (char)('0' + number % 10);
-		number /= 10;
-	}
-	line_put(line, digits, width);
-	line_put_word(line, behind);
-}
-
 static void line_put_time(struct line *line)
 {
 	struct timespec now;
@@ -261,13 +295,13 @@ static void line_put_time(struct line *line)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &parts);
-	line_put_digits(line, parts.tm_year + 1900, 4, "-");
-	line_put_digits(line, parts.tm_mon + 1, 2, "-");
-	line_put_digits(line, parts.tm_mday, 2, "T");
-	line_put_digits(line, parts.tm_hour, 2, ":");
-	line_put_digits(line, parts.tm_min, 2, ":");
-	line_put_digits(line, parts.tm_sec, 2, ".");
-	line_put_digits(line, (int)(now.tv_nsec / 1000000), 3, "Z");
+	line_put_digits(line, (unsigned)(parts.tm_year + 1900), 4, "-");
+	line_put_digits(line, (unsigned)(parts.tm_mon + 1), 2, "-");
+	line_put_digits(line, (unsigned)parts.tm_mday, 2, "T");
+	line_put_digits(line, (unsigned)parts.tm_hour, 2, ":");
+	line_put_digits(line, (unsigned)parts.tm_min, 2, ":");
+	line_put_digits(line, (unsigned)parts.tm_sec, 2, ".");
+	line_put_digits(line, (uint64_t)now.tv_nsec / 1000000, 3, "Z");
 }
 
 static void line_begin_json(struct line *line, const char *level, const char *message)

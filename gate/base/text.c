@@ -8,17 +8,22 @@
 #include <string.h>
 
 #define TEXT_FIRST_BYTES 256
+#define TEXT_STEP_BYTES 256
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-struct text text_in(struct arena *arena)
+struct text text_sized(struct arena *arena, size_t capacity)
 {
-	return (struct text){
-		.arena = arena, .bytes = arena_alloc(arena, TEXT_FIRST_BYTES), .capacity = TEXT_FIRST_BYTES};
+	return (struct text){.arena = arena, .bytes = arena_alloc(arena, capacity), .capacity = capacity};
 }
 
-/* Makes room for extra bytes and the NUL. Doubling keeps what growing leaves behind in the arena below the text itself.
- */
+struct text text_in(struct arena *arena)
+{
+	return text_sized(arena, TEXT_FIRST_BYTES);
+}
+
+/* Makes room for extra bytes and the NUL. Where nothing came behind it in the arena the text grows where it stands;
+ * else doubling keeps what growing leaves behind below the text itself. */
 static void text_grow(struct text *text, size_t extra)
 {
 	size_t capacity = text->capacity;
@@ -26,6 +31,10 @@ static void text_grow(struct text *text, size_t extra)
 
 	if (extra < capacity - text->size)
 		return;
+	if (arena_extend(text->arena, text->bytes, capacity, text->size + extra + TEXT_STEP_BYTES)) {
+		text->capacity = text->size + extra + TEXT_STEP_BYTES;
+		return;
+	}
 	while (extra >= capacity - text->size)
 		capacity *= 2;
 	bytes = arena_alloc(text->arena, capacity);
@@ -70,6 +79,18 @@ void text_addf(struct text *text, const char *format, ...)
 	text->size += (size_t)size;
 }
 
+void text_add_number(struct text *text, uint64_t number)
+{
+	char digits[20]; /* of 2^64 */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	text_add_bytes(text, digits + at, sizeof(digits) - at);
+}
+
 /* RFC 3986 section 2.3. */
 static int text_is_unreserved(char c)
 {
@@ -79,14 +100,19 @@ static int text_is_unreserved(char c)
 
 void text_add_url(struct text *text, const char *piece)
 {
-	for (; *piece != '\0'; piece++) {
+	while (*piece != '\0') {
 		uint8_t byte = (uint8_t)*piece;
 		char escape[3] = {'%', hex_digits[byte >> 4], hex_digits[byte & 15]};
+		size_t plain = 0;
 
-		if (text_is_unreserved(*piece))
-			text_add_bytes(text, piece, 1);
-		else
-			text_add_bytes(text, escape, sizeof(escape));
+		while (text_is_unreserved(piece[plain]))
+			plain++;
+		text_add_bytes(text, piece, plain);
+		piece += plain;
+		if (plain > 0)
+			continue;
+		text_add_bytes(text, escape, sizeof(escape));
+		piece++;
 	}
 }
 
@@ -99,6 +125,7 @@ void text_add_form(struct text *text, const char *name, const char *value)
 	text_add_url(text, value);
 }
 
+/* Of one of the characters that stand for something in HTML, also inside a quoted attribute. */
 static const char *text_html_escape(char c)
 {
 	switch (c) {
@@ -110,22 +137,20 @@ static const char *text_html_escape(char c)
 		return "&gt;";
 	case '"':
 		return "&quot;";
-	case '\'':
-		return "&#39;";
 	default:
-		return NULL;
+		return "&#39;";
 	}
 }
 
 void text_add_html(struct text *text, const char *piece)
 {
-	for (; *piece != '\0'; piece++) {
-		const char *escape = text_html_escape(*piece);
+	while (*piece != '\0') {
+		size_t plain = strcspn(piece, "&<>\"'");
 
-		if (escape == NULL)
-			text_add_bytes(text, piece, 1);
-		else
-			text_add(text, escape);
+		text_add_bytes(text, piece, plain);
+		piece += plain;
+		if (*piece != '\0')
+			text_add(text, text_html_escape(*piece++));
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "arena.h"
 
@@ -17,8 +18,10 @@ struct text {
 };
 
 struct text text_in(struct arena *arena);
+struct text text_sized(struct arena *arena, size_t capacity); /* where the size is known about, NUL included */
 void text_add(struct text *text, const char *piece);
 void text_add_bytes(struct text *text, const char *piece, size_t size);
+void text_add_number(struct text *text, uint64_t number); /* decimal; cheaper than text_addf */
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* RFC 3986 percent-encoding of everything but unreserved characters. */

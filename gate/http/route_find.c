@@ -24,34 +24,13 @@ static bool segment_is_taken(const char *segment, size_t size)
 }
 
 /* "/a/..." fits "/a", "/a/" and all below them. */
-static bool rest_fits(const char *pattern, const char *path)
+static bool is_any_rest(const char *pattern)
 {
-	size_t prefix_size = strlen(pattern) - strlen(ANY_REST);
-
-	if (strncmp(pattern, path, prefix_size) != 0)
-		return false;
-	return path[prefix_size] == '\0' || path[prefix_size] == '/';
-}
-
-static bool takes_any_rest(const char *pattern)
-{
-	size_t size = strlen(pattern);
-
-	return size > strlen(ANY_REST) && strcmp(pattern + size - strlen(ANY_REST), ANY_REST) == 0;
-}
-
-bool route_takes_any_path(const struct route *routes, size_t route_count, const char *target)
-{
-	for (size_t i = 0; i < route_count; i++)
-		if (takes_any_rest(routes[i].pattern) && rest_fits(routes[i].pattern, target))
-			return true;
-	return false;
+	return pattern[0] == '/' && pattern[1] == '.' && strcmp(pattern, ANY_REST) == 0;
 }
 
 static bool pattern_fits(const char *pattern, const char *path)
 {
-	if (takes_any_rest(pattern))
-		return rest_fits(pattern, path);
 	while (*pattern != '\0' && *path != '\0') {
 		if (*pattern == '{') {
 			size_t size = segment_size(path);
@@ -62,10 +41,29 @@ static bool pattern_fits(const char *pattern, const char *path)
 			path += size;
 			continue;
 		}
-		if (*pattern++ != *path++)
+		if (*pattern != *path)
 			return false;
+		if (is_any_rest(pattern))
+			return true;
+		pattern++;
+		path++;
 	}
-	return *pattern == '\0' && *path == '\0';
+	return *path == '\0' && (*pattern == '\0' || is_any_rest(pattern));
+}
+
+/* Cheap and mostly enough: a path starts with "/", and most patterns go on otherwise. */
+static bool may_fit(const char *pattern, const char *path)
+{
+	return path[0] == '/' && (pattern[1] == path[1] || pattern[1] == '{' || pattern[1] == '.');
+}
+
+bool route_takes_any_path(const struct route *routes, size_t route_count, const char *target)
+{
+	for (size_t i = 0; i < route_count; i++)
+		if (may_fit(routes[i].pattern, target) && pattern_fits(routes[i].pattern, target) &&
+			strstr(routes[i].pattern, ANY_REST) != NULL)
+			return true;
+	return false;
 }
 
 static void fill_parameters(struct request *request, const char *pattern)
@@ -108,7 +106,7 @@ const struct route *route_find(const struct route *routes, size_t route_count, s
 	struct text allow = {0};
 
 	for (size_t i = 0; i < route_count; i++) {
-		if (!pattern_fits(routes[i].pattern, request->path))
+		if (!may_fit(routes[i].pattern, request->path) || !pattern_fits(routes[i].pattern, request->path))
 			continue;
 		if (method_fits(routes[i].method, request->method)) {
 			fill_parameters(request, routes[i].pattern);

@@ -10,7 +10,8 @@
 #include "browser.h"
 #include "identify.h"
 
-/* What the lines before a body come to; more of them make the text grow. */
+/* What the lines before a body come to; more of them make the text grow. A text that grew piece by piece would copy a
+ * large body several times. */
 #define HEAD_BYTES_USUAL 640
 
 /* Reason phrases are for people who read a trace; clients look at the number. */
@@ -366,13 +367,13 @@ static void answer_problem(struct exchange *exchange, struct problem *problem)
 
 void exchange_run(struct exchange *exchange)
 {
-	struct problem *problem = arena_alloc(exchange->arena, sizeof(*problem));
+	struct problem problem = {0};
 
 	exchange->reply = (struct reply){.arena = exchange->arena};
 	exchange->close = exchange->close || !head_wants_keep_alive(exchange->head);
 	fill_request(exchange);
-	if (!take_steps(exchange, problem) || exchange->reply.status == 0)
-		answer_problem(exchange, problem);
+	if (!take_steps(exchange, &problem) || exchange->reply.status == 0)
+		answer_problem(exchange, &problem);
 	/* A body that was not read would be taken for the next request. */
 	if (exchange->has_unread_body)
 		exchange->close = true;
@@ -390,11 +391,18 @@ static void print_head(struct text *text, const struct reply *reply, const char 
 {
 	bool may_have_body = reply->status != 204 && reply->status != 304;
 
-	text_addf(text, "HTTP/1.1 %d %s\r\n", reply->status, status_reason(reply->status));
+	text_add(text, "HTTP/1.1 ");
+	text_add_number(text, (unsigned)reply->status);
+	text_add(text, " ");
+	text_add(text, status_reason(reply->status));
+	text_add(text, "\r\n");
 	if (reply->content_type != NULL && may_have_body)
 		print_field(text, "Content-Type", reply->content_type);
-	if (may_have_body)
-		text_addf(text, "Content-Length: %zu\r\n", reply->body_size);
+	if (may_have_body) {
+		text_add(text, "Content-Length: ");
+		text_add_number(text, reply->body_size);
+		text_add(text, "\r\n");
+	}
 	text_add(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	if (request_id != NULL)
 		print_field(text, "X-Request-Id", request_id);
@@ -404,22 +412,14 @@ static void print_head(struct text *text, const struct reply *reply, const char 
 
 static void print_body(struct text *text, const struct reply *reply, bool close)
 {
-	text_addf(text, "Connection: %s\r\n\r\n", close ? "close" : "keep-alive");
+	text_add(text, close ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");
 	if (reply->status != 204 && reply->status != 304 && reply->body_size > 0)
 		text_add_bytes(text, reply->body, reply->body_size);
 }
 
-/* Room for the whole answer at once: a text that grows piece by piece would copy a large body several times. */
-static struct text text_for(struct arena *arena, const struct reply *reply)
-{
-	size_t capacity = HEAD_BYTES_USUAL + reply->body_size;
-
-	return (struct text){.arena = arena, .bytes = arena_alloc(arena, capacity + 1), .capacity = capacity};
-}
-
 struct text exchange_print(const struct exchange *exchange)
 {
-	struct text text = text_for(exchange->arena, &exchange->reply);
+	struct text text = text_sized(exchange->arena, HEAD_BYTES_USUAL + exchange->reply.body_size);
 	struct reply reply = exchange->reply;
 
 	print_head(&text, &reply, exchange->request.id);

@@ -13,8 +13,9 @@
 /* STYLE, from style.css. */
 #include "style.inc"
 
-/* A page of a few providers, its style included. */
-#define PAGE_BYTES_USUAL 8192
+/* A page without providers, its style included: with the answer around it, it fits the first block of a request's
+ * arena. */
+#define PAGE_BYTES_USUAL 6144
 
 static void add_place(
 	struct text *page, const struct page_frame *frame, enum page_place place, const char *path, const char *label)
@@ -45,8 +46,7 @@ static void add_header(struct text *page, const struct page_frame *frame)
 
 struct text page_open(struct arena *arena, const struct page_frame *frame, const char *title, bool alone)
 {
-	struct text page = {
-		.arena = arena, .bytes = arena_alloc(arena, PAGE_BYTES_USUAL + 1), .capacity = PAGE_BYTES_USUAL};
+	struct text page = text_sized(arena, PAGE_BYTES_USUAL);
 
 	text_add(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"

@@ -60,6 +60,28 @@ static void copies_end_with_nul(void **state)
 	arena_free(NULL);
 }
 
+static void only_the_last_piece_grows_where_it_stands(void **state)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(1 << 20);
+	char *first = arena_alloc(arena, 10);
+	size_t used = arena_used(arena);
+
+	(void)state;
+	assert_true(arena_extend(arena, first, 10, 1000));
+	assert_int_equal(arena_used(arena), used + 990);
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(first[i], 0);
+	memset(first, 'x', 1000);
+	char *second = arena_alloc(arena, 10);
+	assert_true(second >= first + 1000);
+	assert_false(arena_extend(arena, first, 1000, 1001));
+	assert_true(arena_extend(arena, second, 10, 20));
+	/* Neither over the end of its block nor over the bound of the arena. */
+	assert_false(arena_extend(arena, second, 20, 100000));
+	assert_false(arena_extend(arena, second, 20, SIZE_MAX));
+	assert_int_equal(arena_used(arena), 1020);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -67,6 +89,7 @@ int main(void)
 		cmocka_unit_test(reset_wipes_and_reuses_the_first_block),
 		cmocka_unit_test(large_pieces_get_their_own_block),
 		cmocka_unit_test(copies_end_with_nul),
+		cmocka_unit_test(only_the_last_piece_grows_where_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,38 @@ static void escapes(void **state)
 	assert_string_equal(text.bytes, "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
 }
 
+static void numbers_are_decimal(void **state)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(1 << 20);
+	struct text text = text_sized(arena, 1);
+
+	(void)state;
+	text_add_number(&text, 0);
+	text_add(&text, " ");
+	text_add_number(&text, 10);
+	text_add(&text, " ");
+	text_add_number(&text, UINT64_MAX);
+	assert_string_equal(text.bytes, "0 10 18446744073709551615");
+}
+
+/* A text that has the end of its arena grows there; one that has not moves, and takes all along. */
+static void text_grows_beside_others(void **state)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(1 << 20);
+	struct text text = text_in(arena);
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		text_add(&text, "0123456789");
+		if (i % 500 == 0)
+			memset(arena_alloc(arena, 24), 'x', 24);
+	}
+	assert_int_equal(text.size, 30000);
+	for (size_t i = 0; i < text.size; i++)
+		assert_int_equal(text.bytes[i], '0' + (int)(i % 10));
+	assert_int_equal(text.bytes[text.size], '\0');
+}
+
 static void utf8_is_rfc_3629(void **state)
 {
 	static const struct {
@@ -106,6 +138,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_grows),
+		cmocka_unit_test(text_grows_beside_others),
+		cmocka_unit_test(numbers_are_decimal),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(utf8_is_rfc_3629),
 		cmocka_unit_test(form_values),

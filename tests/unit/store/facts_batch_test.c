@@ -146,10 +146,10 @@ static PGconn *lock_users(const struct fixture *f)
 	return pg;
 }
 
-static void await_blocked(const struct fixture *f, int count)
+static void await_blocked(const struct fixture *f, long count)
 {
 	const char *sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-	for (int i = 0; i < 500 && atoi(fixture_sql(f, sql)) < count; i++)
+	for (int i = 0; i < 500 && strtol(fixture_sql(f, sql), NULL, 10) < count; i++)
 		pause_ms(10);
 	/* Who is not blocked by then queues; one who comes later is asked with others that do. */
 	pause_ms(200);
