@@ -139,20 +139,20 @@ void *arena_alloc(struct arena *arena, size_t size)
 	return piece;
 }
 
-bool arena_extend(struct arena *arena, const void *piece, size_t size, size_t new_size)
+void *arena_extend(struct arena *arena, void *piece, size_t size, size_t new_size)
 {
 	struct block *block = arena->newest;
 	size_t taken = arena_taken_by(size);
 
 	if (new_size > arena->bytes_max || arena->used > arena->bytes_max - new_size || block->used < taken ||
 		block->bytes + (block->used - taken) != piece)
-		return false;
+		return NULL;
 	if (arena_taken_by(new_size) > block->capacity - (block->used - taken))
-		return false;
+		return NULL;
 	block->used += arena_taken_by(new_size) - taken;
 	arena->used += new_size - size;
 	ASAN_UNPOISON_MEMORY_REGION(piece, new_size);
-	return true;
+	return piece;
 }
 
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t size)

@@ -4,7 +4,6 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -23,8 +22,9 @@ void arena_reset(struct arena *arena);
  * (include/bounds.h), so reaching it is a bug; the process then ends with a message, like a failed assertion. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull, alloc_size(2)));
 
-/* Makes the piece that was handed out last longer where it stands; false where it was not the last, or does not fit. */
-bool arena_extend(struct arena *arena, const void *piece, size_t size, size_t new_size);
+/* Makes the piece that was handed out last longer where it stands: the same address, to be used from then on (the
+ * compiler knows the old one's size). NULL where it was not the last, or does not fit. */
+void *arena_extend(struct arena *arena, void *piece, size_t size, size_t new_size) __attribute__((alloc_size(4)));
 
 /* Copies, with a NUL behind. arena_copy(NULL) is NULL. */
 char *arena_copy(struct arena *arena, const char *text);

@@ -31,7 +31,9 @@ static void text_grow(struct text *text, size_t extra)
 
 	if (extra < capacity - text->size)
 		return;
-	if (arena_extend(text->arena, text->bytes, capacity, text->size + extra + TEXT_STEP_BYTES)) {
+	bytes = arena_extend(text->arena, text->bytes, capacity, text->size + extra + TEXT_STEP_BYTES);
+	if (bytes != NULL) {
+		text->bytes = bytes;
 		text->capacity = text->size + extra + TEXT_STEP_BYTES;
 		return;
 	}

@@ -67,18 +67,20 @@ static void only_the_last_piece_grows_where_it_stands(void **state)
 	size_t used = arena_used(arena);
 
 	(void)state;
-	assert_true(arena_extend(arena, first, 10, 1000));
+	char *longer = arena_extend(arena, first, 10, 1000);
+	assert_ptr_equal(longer, first);
 	assert_int_equal(arena_used(arena), used + 990);
 	for (size_t i = 0; i < 1000; i++)
-		assert_int_equal(first[i], 0);
-	memset(first, 'x', 1000);
+		assert_int_equal(longer[i], 0);
+	memset(longer, 'x', 1000);
 	char *second = arena_alloc(arena, 10);
-	assert_true(second >= first + 1000);
-	assert_false(arena_extend(arena, first, 1000, 1001));
-	assert_true(arena_extend(arena, second, 10, 20));
+	assert_true(second >= longer + 1000);
+	assert_null(arena_extend(arena, longer, 1000, 1001));
+	second = arena_extend(arena, second, 10, 20);
+	assert_non_null(second);
 	/* Neither over the end of its block nor over the bound of the arena. */
-	assert_false(arena_extend(arena, second, 20, 100000));
-	assert_false(arena_extend(arena, second, 20, SIZE_MAX));
+	assert_null(arena_extend(arena, second, 20, 100000));
+	assert_null(arena_extend(arena, second, 20, SIZE_MAX));
 	assert_int_equal(arena_used(arena), 1020);
 }
 
