@@ -56,7 +56,7 @@ static void json_lines_hold_their_pairs(void **state)
 	log_setup(LOG_INFO, LOG_JSON);
 	log_event(LOG_WARN, "a \"message\"\nsecond", log_string("id", "a\\b\x1b[31m\xff\xc2\x9b!"),
 		log_string("none", NULL), log_number("status", 200), log_duration("duration_ms", 1234567),
-		log_duration("tiny_ms", -5), log_number("least", INT64_MIN), log_number("none_at_all", 0));
+		log_duration("tiny_ms", -5));
 	SCOPED(json_release) struct json *root = capture_end_json();
 
 	assert_string_equal(json_string(json_member(root, "level")), "warn");
@@ -65,8 +65,7 @@ static void json_lines_hold_their_pairs(void **state)
 	assert_null(json_member(root, "none"));
 	assert_true(json_integer(json_member(root, "status"), &status));
 	assert_int_equal(status, 200);
-	assert_text_has(captured, "\"duration_ms\":1234.567,\"tiny_ms\":-0.005,\"least\":-9223372036854775808,"
-				  "\"none_at_all\":0}");
+	assert_text_has(captured, "\"duration_ms\":1234.567,\"tiny_ms\":-0.005}");
 	assert_int_equal(strlen(json_string(json_member(root, "time"))), strlen("2026-11-22T17:00:00.000Z"));
 }
 
@@ -101,9 +100,10 @@ static void text_lines_quote_what_is_no_word(void **state)
 	capture_begin();
 	log_setup(LOG_INFO, LOG_TEXT);
 	log_event(LOG_INFO, "request\nforged", log_string("id", "a-1"), log_string("path", "/a b"),
-		log_string("empty", ""), log_string("pair", "x=1"), log_number("status", 404));
+		log_string("empty", ""), log_string("pair", "x=1"), log_number("status", 404),
+		log_number("least", INT64_MIN), log_number("nothing", 0));
 	assert_text_has(capture_end(), " info  request\\nforged id=a-1 path=\"/a b\" empty=\"\" pair=\"x=1\" "
-				       "status=404\n");
+				       "status=404 least=-9223372036854775808 nothing=0\n");
 	assert_ptr_equal(strchr(captured, '\n'), captured + strlen(captured) - 1);
 }
 
