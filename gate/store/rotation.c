@@ -295,8 +295,7 @@ bool rotation_retire(
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_key_ids = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_key_ids));
+	*ret_key_ids = rows_room(&rows, arena, sizeof(**ret_key_ids), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		(*ret_key_ids)[i] = row_text(&row, arena);
