@@ -11,7 +11,7 @@ void connected_page_reply(struct reply *reply, const struct page_frame *frame, c
 
 	if (account->installations != NULL)
 		installations = arena_alloc(arena, (account->installation_count + 1) * sizeof(*installations));
-	for (size_t i = 0; i < account->installation_count; i++)
+	for (size_t i = 0; installations != NULL && i < account->installation_count; i++)
 		installations[i] = (struct page_installation){.account = account->installations[i].account.login,
 			.configure_url = account->installations[i].configure_url};
 

@@ -174,7 +174,7 @@ static void post_all(struct asker *first, enum turn turn, const struct problem *
 		next = asker->next;
 		if (turn == TURN_FAILED)
 			*asker->problem = *problem;
-		one_shot_post(&asker->turn, turn);
+		one_shot_post(&asker->turn, (int)turn);
 	}
 }
 
