@@ -100,6 +100,19 @@ test("R9 a login ends by idleness, by its cap, by suspension and with its user",
   await assertEnded(last);
 });
 
+test("R9 whoever's account at the sign-in service is to be another is logged in nowhere any more", async () => {
+  const dave = await world.createUser();
+  const tokens = await logIn(world, dave);
+  const codes = await startDevice(world);
+  await decide(world, codes, dave);
+  await world.expect(200, "PATCH", `/api/v2/users/${dave.id}`, { email: null });
+  assert.ok(await isAlive(tokens.access_token));
+  await world.expect(200, "PATCH", `/api/v2/users/${dave.id}`, { oidc_subject: null });
+  await assertEnded(tokens);
+  assertRefused(await poll(world, codes), 400, "access_denied");
+  assert.ok(await isAlive((await logIn(world, dave)).access_token));
+});
+
 test("R9 the settings are kept", async () => {
   const short = await world.replica({ settings: { LOGIN_ACCESS_LIFETIME: "1m", LOGIN_REFRESH_IDLE: "2m", LOGIN_FAMILY_CAP: "90s" } });
   const tokens = await logIn(world, alice, short);
