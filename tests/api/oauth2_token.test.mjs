@@ -188,6 +188,17 @@ test("M1 the path of the access URL stands behind the well-known one", async () 
   assertError(await replica.request("GET", "/.well-known/oauth-authorization-server"), 404, "not_found");
 });
 
+test("M1 an access URL in clear text beyond the loopback is warned of", async () => {
+  const isWarned = async (service) => {
+    const { text } = await service.request("GET", "/.well-known/oauth-authorization-server");
+    assert.equal(JSON.parse(text).issuer, service.accessUrl);
+    return service.logLines().some(({ level, setting }) => level === "warn" && setting === "GATEHOUSE_ACCESS_URL");
+  };
+  assert.equal(await isWarned(world.service), false);
+  for (const [ACCESS_URL, warned] of [["https://gate.example.org", false], ["http://gate.example.org", true]])
+    assert.equal(await isWarned(await world.replica({ settings: { HTTP_ADDRESS: `127.0.0.1:${await freePort()}`, ACCESS_URL } })), warned, ACCESS_URL);
+});
+
 test("B1 the scheme in any case, and one way to send a token", async () => {
   const get = (headers, query = "") => world.api("GET", `/api/v2/users/me${query}`, { headers });
   for (const scheme of ["Bearer", "bearer", "BEARER"])

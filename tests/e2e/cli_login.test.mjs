@@ -38,6 +38,7 @@ describe("login", { concurrency: 8 }, () => {
     assert.equal(asked.agent, `gatehouse on ${hostname()}`, "who approves sees which machine asks");
     assert.ok(server.requests.slice(1).every(({ agent }) => !agent.includes(hostname())), "and nobody else");
     assert.equal((await person.run(["whoami"])).code, 0, "without --url afterwards");
+    for (const { url } of server.requests) assert.doesNotMatch(url, /gh[a-z]?_|WXYZ/, "no token and no code in an address");
     assert.deepEqual(readdirSync(person.directory).filter((name) => name.startsWith(".")), []);
   });
 
