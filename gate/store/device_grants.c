@@ -298,6 +298,7 @@ static bool enter(struct store *store, struct arena *arena, const struct device_
 	if (approve != NULL) {
 		bind_text(&call, entry->user_id);
 		bind_bool(&call, *approve);
+		bind_text(&call, entry->session_id);
 	}
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))

@@ -22,6 +22,7 @@ struct racer {
 	const char *secret;    /* device code or refresh token */
 	const char *user_code; /* of who approves */
 	const struct user *user;
+	const char *session_id;
 	bool denies;
 	struct device_outcome polled;
 	struct family_outcome refreshed;
@@ -51,7 +52,7 @@ static void *refresh_in_thread(void *argument)
 static void *answer_in_thread(void *argument)
 {
 	struct racer *self = argument;
-	const struct device_entry entry = {self->user_code, self->user->id, "127.0.0.1"};
+	const struct device_entry entry = {self->user_code, self->user->id, self->session_id, "127.0.0.1"};
 	pthread_barrier_wait(self->barrier);
 	self->done = device_grant_decide(self->store, self->arena, &entry, !self->denies, &self->entry, &self->problem);
 	return NULL;
@@ -151,6 +152,7 @@ static void of_twenty_answers_of_two_users_one_counts(void **state)
 	for (size_t i = 0; i < COUNT_OF(racers); i++) {
 		racers[i].user_code = codes.user_code;
 		racers[i].user = &users[i % 2];
+		racers[i].session_id = login_session(f, racers[i].user);
 		racers[i].denies = i / 2 % 2;
 	}
 	job_race(COUNT_OF(racers), racers, sizeof(racers[0]), answer_in_thread);
@@ -179,6 +181,7 @@ static void approval_that_races_redemption_makes_one_login(void **state)
 {
 	const struct fixture *f = *state;
 	struct user user = fixture_user(f, "r-approve");
+	const char *session_id = login_session(f, &user);
 	struct store *store = fixture_open(f, 4, true);
 	for (int round = 0; round < rounds(); round++) {
 		pthread_barrier_t barrier;
@@ -191,6 +194,7 @@ static void approval_that_races_redemption_makes_one_login(void **state)
 			racers[i].secret = codes.device_code.text;
 			racers[i].user_code = codes.user_code;
 			racers[i].user = &user;
+			racers[i].session_id = session_id;
 			pthread_create(&threads[i], NULL, i % 2 ? poll_in_thread : answer_in_thread, &racers[i]);
 		}
 		for (size_t i = 0; i < COUNT_OF(racers); i++) {
@@ -244,6 +248,7 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 {
 	const struct fixture *f = *state;
 	struct user user = fixture_user(f, "r-guess");
+	const char *session_id = login_session(f, &user);
 	struct store *store = fixture_open(f, 16, true);
 	pthread_barrier_t barrier;
 	struct racer racers[CROWD];
@@ -251,6 +256,7 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 	int heard = 0;
 	for (size_t i = 0; i < CROWD; i++) {
 		racers[i].user = &user;
+		racers[i].session_id = session_id;
 		racers[i].user_code = "XXXX-XXXX";
 	}
 	job_race(CROWD, racers, sizeof(racers[0]), answer_in_thread);
