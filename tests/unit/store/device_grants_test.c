@@ -321,17 +321,17 @@ static void session_that_is_over_answers_nothing(void **state)
 	struct user other = fixture_user(f, "f-others");
 	struct device_codes codes = login_codes(f, "");
 	struct device_codes approved = login_codes(f, "");
-	const char *const sessions[] = {
-		login_session(f, &user), login_session(f, &user), login_session(f, &other), user.id};
+	const char *sessions[] = {login_session(f, &user), NULL, login_session(f, &other), user.id};
 	const struct user_change change = {.forget_sign_in = true};
 	struct device_entry_answer answer;
 	struct problem problem = {0};
 	bool found = false;
 	struct login_pair pair = login_begin(f, &user);
 	login_decide(f, &approved, &user, true);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
+	sessions[1] = login_session(f, &user);
 	fixture_sql(f,
 		arena_printf(f->arena, "UPDATE browser_sessions SET expires_at = now() WHERE id = '%s'", sessions[1]));
-	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
 	for (size_t i = 0; i < COUNT_OF(sessions); i++) {
 		const struct device_entry entry = {codes.user_code, user.id, sessions[i], ""};
 		assert_done(device_grant_decide(f->store, f->arena, &entry, true, &answer, &problem), problem);
