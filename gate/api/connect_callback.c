@@ -4,13 +4,12 @@
 
 #include <string.h>
 
-#include "../http/browser.h"
+#include "../http/connected_page.h"
 #include "../http/link_session.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/oauth.h"
 #include "../link/save_grant.h"
-#include "../web/connect.h"
 
 /* An OAuth error word longer than this is not one: RFC 6749 section 4.1.2.1 has at most 25 characters. */
 #define ERROR_WORD_BYTES_MAX 64
@@ -89,25 +88,11 @@ static void tell_in_json(const struct provider *provider, struct reply *reply)
 static void tell_success(const struct request *request, const struct browser_session *session,
 	const struct provider *provider, const struct saved_account *account, struct reply *reply)
 {
-	struct arena *arena = request->arena;
 	/* A ticket's session is for one provider; the one of who signed in has pages to go to. */
 	const bool signed_in = session->provider_id == NULL;
 	struct page_frame frame = browser_frame(request, signed_in ? session : NULL, PAGE_ELSEWHERE);
-	struct page_installation *installations =
-		arena_alloc(arena, (account->installation_count + 1) * sizeof(*installations));
 
-	for (size_t i = 0; i < account->installation_count; i++)
-		installations[i] = (struct page_installation){.account = account->installations[i].account.login,
-			.configure_url = account->installations[i].configure_url};
-
-	const struct page_connected connected = {.name = provider->display_name,
-		.username = session->user.username,
-		.account = account->login,
-		.installation_count = account->installation_count,
-		.installations = installations,
-		.install_url = provider->app_install_url[0] != '\0' ? provider->app_install_url : NULL};
-
-	browser_reply(reply, 200, page_connected(arena, &frame, &connected));
+	connected_page_reply(reply, &frame, provider, session->user.username, account);
 }
 
 static bool finish(const struct request *request, struct reply *reply, struct problem *problem)

@@ -10,6 +10,7 @@
 #include "../base/log.h"
 #include "../base/metrics.h"
 #include "../http/browser.h"
+#include "../http/connected_page.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../link/device.h"
@@ -125,6 +126,7 @@ struct poll {
 	struct device_key key;
 	const char *id;
 	struct device_claim claim;
+	struct saved_account account; /* of whoever this poll connected */
 };
 
 /* What an error word means to the person who waits. */
@@ -238,7 +240,7 @@ static int64_t put_off(const struct poll *poll, int64_t interval_s, int64_t wait
 	return longer_s;
 }
 
-static bool end_granted(const struct poll *poll, const struct device_poll *asked, struct problem *problem)
+static bool end_granted(struct poll *poll, const struct device_poll *asked, struct problem *problem)
 {
 	const struct request *request = poll->request;
 	struct engine *engine = request->service->engine;
@@ -255,11 +257,11 @@ static bool end_granted(const struct poll *poll, const struct device_poll *asked
 		return false;
 	release(poll, &(struct device_release){.outcome = "granted", .interval_s = poll->claim.interval_s});
 	subject_audit(request, "link.create", poll->key.user_id, poll->provider->id);
-	(void)save_grant_account(engine, poll->provider, &saved, request->id, request->arena);
+	poll->account = save_grant_account(engine, poll->provider, &saved, request->id, request->arena);
 	return true;
 }
 
-static bool settle(const struct poll *poll, const struct device_poll *asked, struct problem *problem)
+static bool settle(struct poll *poll, const struct device_poll *asked, struct problem *problem)
 {
 	int64_t interval_s = poll->claim.interval_s;
 	int64_t wait_s = asked->retry_after_s;
@@ -296,7 +298,7 @@ static bool settle(const struct poll *poll, const struct device_poll *asked, str
 	return tell_no_answer(poll, put_off(poll, 2 * interval_s, wait_s), problem);
 }
 
-static bool ask(const struct poll *poll, struct problem *problem)
+static bool ask(struct poll *poll, struct problem *problem)
 {
 	if (!poll->claim.readable) {
 		release(poll, &(struct device_release){.interval_s = poll->claim.interval_s});
@@ -307,7 +309,7 @@ static bool ask(const struct poll *poll, struct problem *problem)
 	return settle(poll, &asked, problem);
 }
 
-static bool answer(const struct poll *poll, struct problem *problem)
+static bool answer(struct poll *poll, struct problem *problem)
 {
 	const struct device_claim *claim = &poll->claim;
 	int64_t wait_s = (claim->wait_ms + 999) / 1000;
@@ -334,8 +336,9 @@ static bool answer(const struct poll *poll, struct problem *problem)
 	return tell_refused(poll, "invalid_grant", other_refusal, problem);
 }
 
-/* true: the account is connected. */
-static bool ask_about_code(const struct request *request, const char *handle, struct problem *problem)
+/* true: the account is connected. The account is known where this poll connected it, and no other. */
+static bool ask_about_code(
+	const struct request *request, const char *handle, struct saved_account *ret_account, struct problem *problem)
 {
 	uint8_t hash[SHA256_BYTES];
 	struct poll poll = {.request = request, .id = uuid_in(request->arena)};
@@ -345,12 +348,16 @@ static bool ask_about_code(const struct request *request, const char *handle, st
 		return false;
 	sha256(handle, strlen(handle), hash);
 	poll.key = (struct device_key){hash, request->caller.user_id, poll.provider->id};
-	return claim(&poll, problem) && answer(&poll, problem);
+	if (!claim(&poll, problem) || !answer(&poll, problem))
+		return false;
+	*ret_account = poll.account;
+	return true;
 }
 
 bool api_device_link_poll(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	const char *handle = NULL;
+	struct saved_account account;
 	const struct json_field fields[] = {{.name = "device_code",
 		.type = JSON_STRING,
 		.target = &handle,
@@ -358,7 +365,7 @@ bool api_device_link_poll(const struct request *request, struct reply *reply, st
 		.bytes_max = DEVICE_HANDLE_BYTES_MAX}};
 
 	if (!json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem) ||
-		!ask_about_code(request, handle, problem))
+		!ask_about_code(request, handle, &account, problem))
 		return false;
 	reply_empty(reply, 204);
 	return true;
@@ -428,8 +435,9 @@ static bool show_waiting(const struct request *request, const struct page_frame 
 	return true;
 }
 
-static bool show_connected(const struct request *request, const struct page_frame *frame,
-	const struct provider *provider, struct reply *reply, struct problem *problem)
+/* Where another poll was faster, the link knows the account's name. */
+static bool find_account(const struct request *request, const struct provider *provider,
+	struct saved_account *ret_account, struct problem *problem)
 {
 	struct link link = {.account = NULL};
 	bool found = false;
@@ -437,11 +445,7 @@ static bool show_connected(const struct request *request, const struct page_fram
 	if (!link_find(request->service->store, request->arena, request->caller.user_id, provider->id, &found, &link,
 		    problem))
 		return false;
-
-	const struct page_connected shown = {
-		.name = provider->display_name, .username = request->caller.username, .account = link.account};
-
-	browser_reply(reply, 200, page_connected(request->arena, frame, &shown));
+	ret_account->login = link.account;
 	return true;
 }
 
@@ -450,6 +454,7 @@ bool api_device_link_page(const struct request *request, struct reply *reply, st
 	struct browser_session session = {.id = NULL};
 	struct posted posted = {.handle = NULL};
 	struct provider *provider = NULL;
+	struct saved_account account = {.login = NULL};
 	struct request own = *request;
 
 	browser_add_headers(reply);
@@ -463,7 +468,10 @@ bool api_device_link_page(const struct request *request, struct reply *reply, st
 
 	if (posted.handle == NULL)
 		return show_new_code(&own, &frame, provider, reply, problem);
-	if (!ask_about_code(&own, posted.handle, problem))
+	if (!ask_about_code(&own, posted.handle, &account, problem))
 		return show_waiting(&own, &frame, provider, &posted, reply, problem);
-	return show_connected(&own, &frame, provider, reply, problem);
+	if (account.login == NULL && !find_account(&own, provider, &account, problem))
+		return false;
+	connected_page_reply(reply, &frame, provider, session.user.username, &account);
+	return true;
 }

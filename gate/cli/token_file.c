@@ -162,7 +162,7 @@ static bool is_in_place(const struct state_directory *directory, const struct st
 static bool write_file(const struct state_directory *directory, const char *text)
 {
 	char name[64];
-	struct stat written;
+	struct stat written = {.st_ino = 0};
 	int descriptor = open_temporary(directory, name, sizeof(name));
 	int wrong = 0;
 

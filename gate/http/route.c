@@ -43,6 +43,13 @@
 #define EXEMPTIONS "/gate/v1/exemptions"
 #define MEMBERS "/api/v2/organizations/{org}/members"
 
+/* What stands in two tables: the hooks, and what a balancer in front asks. */
+#define ROW_CHECK "POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check
+#define ROW_REVIEW "POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review
+#define ROW_EXT_AUTHZ "ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz
+#define ROW_OPA "POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa
+#define ROW_LIVE "GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live
+
 const struct route ROUTES_API[] = {
 	{"POST", USERS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_user_create},
 	{"GET", USERS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_user_list},
@@ -90,11 +97,11 @@ const struct route ROUTES_API[] = {
 	{"POST", USERS "/{user}/external-auth/{provider}/link-url", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY,
 		api_link_url_create},
 
-	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
+	{ROW_CHECK},
 	{"POST", GATE "/explain", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_explain},
-	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
-	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
-	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
+	{ROW_REVIEW},
+	{ROW_EXT_AUTHZ},
+	{ROW_OPA},
 	{"POST", GATE "/receipts/verify", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_receipt_verify},
 	{"POST", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_exemption_create},
 	{"GET", EXEMPTIONS, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_exemption_list},
@@ -122,18 +129,11 @@ const struct route ROUTES_API[] = {
 };
 const size_t ROUTES_API_COUNT = COUNT_OF(ROUTES_API);
 
-/* What a balancer in front asks, and the hooks. */
-const struct route ROUTES_HOOK[] = {
-	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
-	{"POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check},
-	{"POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review},
-	{"ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz},
-	{"POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa},
-};
+const struct route ROUTES_HOOK[] = {{ROW_LIVE}, {ROW_CHECK}, {ROW_REVIEW}, {ROW_EXT_AUTHZ}, {ROW_OPA}};
 const size_t ROUTES_HOOK_COUNT = COUNT_OF(ROUTES_HOOK);
 
 const struct route ROUTES_ADMIN[] = {
-	{"GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live},
+	{ROW_LIVE},
 	{"GET", "/readyz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_ready},
 	{"GET", "/metrics", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_metrics},
 };

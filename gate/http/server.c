@@ -216,10 +216,15 @@ static int begin_request(struct mg_connection *connection)
 {
 	struct server *server = server_of(connection);
 	struct worker *worker = worker_of(connection);
+	bool refused;
 	int status;
 
-	/* Counted before the flag is read, so that a drain that saw no one in flight has seen this one refused. */
+	/* Counted before the flag is read, so that a drain that saw no one in flight has seen this one refused. Who is
+	 * refused is not waited for: clients that come back at once would keep the drain from ending. */
 	atomic_fetch_add(&server->in_flight, 1);
+	refused = atomic_load(&server->guard.draining);
+	if (refused)
+		atomic_fetch_sub(&server->in_flight, 1);
 	metrics_add(METRIC_HTTP_IN_FLIGHT, (struct metric_labels){0}, 1);
 	slow_enter(&worker->slow, SLOW_BUSY);
 	worker->slow.request_count++;
@@ -227,7 +232,8 @@ static int begin_request(struct mg_connection *connection)
 	arena_reset(worker->arena);
 	slow_enter(&worker->slow, SLOW_IDLE);
 	metrics_add(METRIC_HTTP_IN_FLIGHT, (struct metric_labels){0}, -1);
-	atomic_fetch_sub(&server->in_flight, 1);
+	if (!refused)
+		atomic_fetch_sub(&server->in_flight, 1);
 	return status;
 }
 

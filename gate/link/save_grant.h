@@ -23,7 +23,7 @@ struct saved_grant {
 struct saved_account {
 	const char *login; /* NULL: not known */
 	size_t installation_count;
-	const struct app_installation *installations; /* of the provider's app */
+	const struct app_installation *installations; /* of the provider's app; NULL: not known */
 };
 
 /* Validates the saved token, notes what came of it and the account's name, and returns that. That this fails takes

@@ -43,11 +43,7 @@ bool ticket_redeem(struct store *store, struct arena *arena, const uint8_t ticke
 	bind_bytes(&call, session_hash, SHA256_BYTES);
 	bind_text(&call, session_id);
 	bind_integer(&call, BROWSER_SESSION_LIFETIME_S);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_found = rows_count(&rows) > 0;
-	return true;
+	return store_ask(store, &call, ret_found, problem);
 }
 
 bool session_find(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES], bool *ret_found,
@@ -57,9 +53,8 @@ bool session_find(struct store *store, struct arena *arena, const uint8_t hash[S
 	call_read(&call, QUERY_SESSION_FIND);
 	bind_bytes(&call, hash, SHA256_BYTES);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);
@@ -109,9 +104,8 @@ bool state_take(struct store *store, struct arena *arena, const uint8_t hash[SHA
 	bind_bytes(&call, hash, SHA256_BYTES);
 	bind_text(&call, session_id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);

@@ -35,13 +35,11 @@ bool build_find(struct store *store, struct arena *arena, const char *id, bool *
 	call_read(&call, QUERY_BUILD_FIND);
 	bind_text(&call, id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	build_read_row(&row, arena, ret_record);
+	if (*ret_found)
+		build_read_row(&row, arena, ret_record);
 	return true;
 }
 

@@ -183,6 +183,12 @@ size_t rows_count(const struct rows *rows)
 	return (size_t)PQntuples(rows->result);
 }
 
+void *rows_room(const struct rows *rows, struct arena *arena, size_t element_size, size_t *ret_count)
+{
+	*ret_count = rows_count(rows);
+	return arena_alloc(arena, (*ret_count + 1) * element_size);
+}
+
 bool rows_violate(const struct rows *rows, const char *constraint)
 {
 	return strcmp(rows->violated, constraint) == 0;

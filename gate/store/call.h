@@ -54,6 +54,8 @@ struct rows {
 
 void rows_release(struct rows *rows); /* for SCOPED */
 size_t rows_count(const struct rows *rows);
+/* Room for one element a row, also where there is none; never NULL. */
+void *rows_room(const struct rows *rows, struct arena *arena, size_t element_size, size_t *ret_count);
 bool rows_violate(const struct rows *rows, const char *constraint);
 
 /* A walk along one row's columns. Each function below reads the next column; a NULL reads as NULL, 0, false. */
@@ -77,6 +79,13 @@ const uint8_t *row_bytes(struct row *row, size_t *ret_size); /* lives with the r
  * is away. Any other error of the server is PROBLEM_INTERNAL, and its line in the log names the statement and the
  * SQLSTATE, never a parameter. On success the caller owns *ret_rows. */
 MUST_CHECK bool store_run(struct store *store, const struct call *call, struct rows *ret_rows, struct problem *problem);
+
+/* The same for a statement that gives one row or none: whether it gave one. */
+MUST_CHECK bool store_find(
+	struct store *store, const struct call *call, struct rows *ret_rows, bool *ret_found, struct problem *problem);
+
+/* The same where only that is wanted. */
+MUST_CHECK bool store_ask(struct store *store, const struct call *call, bool *ret_found, struct problem *problem);
 
 /* The same where no row is wanted. */
 MUST_CHECK bool store_do(struct store *store, const struct call *call, struct problem *problem);

@@ -51,13 +51,11 @@ bool decision_find(struct store *store, struct arena *arena, const char *id, boo
 	call_read(&call, QUERY_DECISION_FIND);
 	bind_text(&call, id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	read_decision(&row, arena, ret_decision);
+	if (*ret_found)
+		read_decision(&row, arena, ret_decision);
 	return true;
 }
 
@@ -86,8 +84,7 @@ bool decision_list(struct store *store, struct arena *arena, const struct decisi
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_decisions = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_decisions));
+	*ret_decisions = rows_room(&rows, arena, sizeof(**ret_decisions), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		read_decision(&row, arena, &(*ret_decisions)[i]);

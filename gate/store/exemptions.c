@@ -24,13 +24,11 @@ static bool find_one(struct store *store, struct arena *arena, const struct call
 	struct exemption *ret_exemption, struct problem *problem)
 {
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, call, &rows, problem))
+	if (!store_find(store, call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	read_exemption(&row, arena, ret_exemption);
+	if (*ret_found)
+		read_exemption(&row, arena, ret_exemption);
 	return true;
 }
 
@@ -84,8 +82,7 @@ bool exemption_list(struct store *store, struct arena *arena, const struct exemp
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_exemptions = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_exemptions));
+	*ret_exemptions = rows_room(&rows, arena, sizeof(**ret_exemptions), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		read_exemption(&row, arena, &(*ret_exemptions)[i]);

@@ -8,6 +8,7 @@
 
 #include "../base/metrics.h"
 #include "../base/one_shot.h"
+#include "../base/text.h"
 #include "bounds.h"
 #include "policy.h"
 
@@ -107,10 +108,12 @@ static const char *join_named(struct arena *arena, const struct requirements *na
 {
 	if (named == NULL)
 		return NULL;
-	const char *joined = "";
-	for (size_t i = 0; i < named->count; i++)
-		joined = arena_printf(arena, "%s%s%s", joined, i == 0 ? "" : ",", named->list[i].provider_id);
-	return joined;
+	struct text joined = text_in(arena);
+	for (size_t i = 0; i < named->count; i++) {
+		text_add(&joined, i == 0 ? "" : ",");
+		text_add(&joined, named->list[i].provider_id);
+	}
+	return joined.bytes;
 }
 
 enum { OWNER_ID, OWNER_NAME, TEMPLATE_ID, VERSION_ID, WORKSPACE_NAME, NAMED, PARAMETER_COUNT };

@@ -48,7 +48,7 @@ void bind_decision_json(struct call *call, struct arena *arena, const struct dec
 	json_text_string(&text, "outcome", decision->outcome);
 	json_text_string(&text, "strict_outcome", decision->strict_outcome);
 	add_reasons(&text, decision);
-	json_text_string(&text, "findings", decision->findings == NULL ? "[]" : decision->findings);
+	json_text_raw(&text, "findings", decision->findings == NULL ? "[]" : decision->findings);
 	json_text_integer(&text, "duration_ms", decision->duration_ms);
 	json_text_close(&text, '}');
 	bind_text(call, text.bytes);

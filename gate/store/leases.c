@@ -103,10 +103,8 @@ bool lease_save(struct store *store, const struct lease_name *name, const struct
 	call_read(&call, QUERY_LEASE_SAVE);
 	bind_name(&call, name);
 	bind_grant(&call, arena, store_vault(store), name, grant);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_ask(store, &call, ret_saved, problem))
 		return false;
-	*ret_saved = rows_count(&rows) > 0;
 	return *ret_saved || is_saved_already(store, arena, name, ret_saved, problem);
 }
 
@@ -125,11 +123,7 @@ bool lease_finish(struct store *store, const struct lease_name *name, const stru
 	else
 		bind_null(&call);
 	bind_text(&call, end->failure);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_ended = rows_count(&rows) > 0;
-	return true;
+	return store_ask(store, &call, ret_ended, problem);
 }
 
 bool lease_look(struct store *store, struct arena *arena, const char *owner_id, const char *provider_id,
@@ -140,9 +134,8 @@ bool lease_look(struct store *store, struct arena *arena, const char *owner_id, 
 	bind_text(&call, owner_id);
 	bind_text(&call, provider_id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_linked, problem))
 		return false;
-	*ret_linked = rows_count(&rows) > 0;
 	if (!*ret_linked)
 		return true;
 	struct row row = row_at(&rows, 0);

@@ -57,8 +57,7 @@ bool link_list(struct store *store, struct arena *arena, const char *owner_id, s
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_links = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_links));
+	*ret_links = rows_room(&rows, arena, sizeof(**ret_links), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		link_read_row(&row, arena, store_vault(store), &(*ret_links)[i]);
@@ -71,13 +70,11 @@ static bool find_one(struct store *store, struct arena *arena, const struct call
 	struct link *ret_link, struct problem *problem)
 {
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, call, &rows, problem))
+	if (!store_find(store, call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	link_read_row(&row, arena, store_vault(store), ret_link);
+	if (*ret_found)
+		link_read_row(&row, arena, store_vault(store), ret_link);
 	return true;
 }
 

@@ -28,9 +28,8 @@ bool build_claim(struct store *store, struct arena *arena, const char *lease_id,
 	bind_text(&call, lease_id);
 	bind_integer(&call, lease_ms);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);
@@ -83,11 +82,7 @@ bool build_fail(struct store *store, const char *id, const char *lease_id, const
 	bind_text(&call, id);
 	bind_text(&call, lease_id);
 	bind_text(&call, error);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_failed = rows_count(&rows) > 0;
-	return true;
+	return store_ask(store, &call, ret_failed, problem);
 }
 
 bool build_put_back(struct store *store, const char *id, const char *lease_id, struct problem *problem)
@@ -120,13 +115,11 @@ bool build_renew(struct store *store, const struct build_hold *hold, int64_t lea
 	bind_hold(&call, hold);
 	bind_integer(&call, lease_ms);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_held, problem))
 		return false;
-	*ret_held = rows_count(&rows) > 0;
-	if (!*ret_held)
-		return true;
 	struct row row = row_at(&rows, 0);
-	*ret_lease_until_ms = row_time_ms(&row);
+	if (*ret_held)
+		*ret_lease_until_ms = row_time_ms(&row);
 	return true;
 }
 
@@ -135,10 +128,8 @@ bool build_release(struct store *store, const struct build_hold *hold, bool *ret
 	struct call call;
 	call_read(&call, QUERY_BUILD_RELEASE);
 	bind_hold(&call, hold);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_ask(store, &call, ret_held, problem))
 		return false;
-	*ret_held = rows_count(&rows) > 0;
 	if (*ret_held)
 		bell_ring(store_bell(store));
 	return true;

@@ -86,13 +86,11 @@ static bool find_bound(struct retention *retention, struct store *store, bool *r
 	struct call call;
 	call_read(&call, QUERY_RETENTION_EXCESS_BOUND);
 	bind_integer(&call, retention->limits.excess_above);
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	(void)snprintf(retention->bound, sizeof(retention->bound), "%s", row_uuid(&row, arena));
+	if (*ret_found)
+		(void)snprintf(retention->bound, sizeof(retention->bound), "%s", row_uuid(&row, arena));
 	return true;
 }
 

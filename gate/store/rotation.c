@@ -21,18 +21,19 @@
 #define WALK_ARENA_BYTES_MAX (1024 * 1024)
 
 /* The tables that hold sealed values. Their statements have the same columns (row id, provider id, the id that the
- * values are bound to, generation, values) and the same parameters. */
+ * values are bound to, generation, values) and the same parameters, but for how many values a row has. */
 static const struct sheet {
 	enum query keys;
 	enum query read;
 	enum query write;
 	const char *before_all; /* a row id that none is before */
+	size_t cell_count;
 	const char *columns[CELLS_MAX];
 } SHEETS[] = {
 	{QUERY_VAULT_LINK_KEYS, QUERY_ROTATION_LINKS_READ, QUERY_ROTATION_LINKS_WRITE,
-		"00000000-0000-0000-0000-000000000000", {"access_token", "refresh_token", "extras"}},
-	{QUERY_VAULT_STATE_KEYS, QUERY_ROTATION_STATES_READ, QUERY_ROTATION_STATES_WRITE, "", {"verifier"}},
-	{QUERY_VAULT_DEVICE_KEYS, QUERY_ROTATION_DEVICES_READ, QUERY_ROTATION_DEVICES_WRITE, "", {"device_code"}},
+		"00000000-0000-0000-0000-000000000000", 3, {"access_token", "refresh_token", "extras"}},
+	{QUERY_VAULT_STATE_KEYS, QUERY_ROTATION_STATES_READ, QUERY_ROTATION_STATES_WRITE, "", 1, {"verifier"}},
+	{QUERY_VAULT_DEVICE_KEYS, QUERY_ROTATION_DEVICES_READ, QUERY_ROTATION_DEVICES_WRITE, "", 1, {"device_code"}},
 };
 
 struct rotation {
@@ -159,7 +160,7 @@ static void start_batch(struct rotation *rotation, size_t rows)
 	rotation->row_ids = arena_alloc(arena, rows * sizeof(*rotation->row_ids));
 	rotation->provider_ids = arena_alloc(arena, rows * sizeof(*rotation->provider_ids));
 	rotation->generations = arena_alloc(arena, rows * sizeof(*rotation->generations));
-	for (size_t i = 0; i < CELLS_MAX; i++) {
+	for (size_t i = 0; i < rotation->batch_sheet->cell_count; i++) {
 		rotation->was[i] = arena_alloc(arena, rows * sizeof(*rotation->was[i]));
 		rotation->now[i] = arena_alloc(arena, rows * sizeof(*rotation->now[i]));
 	}
@@ -196,7 +197,7 @@ static void take_row(struct rotation *rotation, struct row row)
 	rotation->row_ids[rotation->count] = row_id;
 	rotation->provider_ids[rotation->count] = provider_id;
 	rotation->generations[rotation->count] = row_integer(&row);
-	for (size_t i = 0; i < CELLS_MAX && readable; i++) {
+	for (size_t i = 0; i < rotation->batch_sheet->cell_count && readable; i++) {
 		cell.column = rotation->batch_sheet->columns[i];
 		readable = take_cell(rotation, &row, cell, i);
 	}
@@ -254,15 +255,15 @@ static void bind_batch(struct call *call, struct rotation *rotation)
 {
 	struct arena *arena = rotation->batch;
 	size_t count = rotation->count;
+	bind_text(call, rotation->batch_key_id);
+	bind_text(call, vault_key_id(store_vault(rotation->store)));
 	bind_texts(call, arena, count, rotation->row_ids);
 	bind_texts(call, arena, count, rotation->provider_ids);
 	bind_integers(call, arena, count, rotation->generations);
-	for (size_t i = 0; i < CELLS_MAX; i++)
+	for (size_t i = 0; i < rotation->batch_sheet->cell_count; i++) {
 		bind_sealed(call, arena, count, rotation->was[i]);
-	for (size_t i = 0; i < CELLS_MAX; i++)
 		bind_sealed(call, arena, count, rotation->now[i]);
-	bind_text(call, rotation->batch_key_id);
-	bind_text(call, vault_key_id(store_vault(rotation->store)));
+	}
 }
 
 bool rotation_write(struct rotation *rotation, struct problem *problem)
@@ -294,8 +295,7 @@ bool rotation_retire(
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_key_ids = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_key_ids));
+	*ret_key_ids = rows_room(&rows, arena, sizeof(**ret_key_ids), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		(*ret_key_ids)[i] = row_text(&row, arena);

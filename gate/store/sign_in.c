@@ -27,13 +27,11 @@ bool sign_in_state_take(struct store *store, struct arena *arena, const uint8_t 
 	bind_bytes(&call, hash, SHA256_BYTES);
 	bind_bytes(&call, browser_hash, SHA256_BYTES);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	*ret_redirect = row_text(&row, arena);
+	if (*ret_found)
+		*ret_redirect = row_text(&row, arena);
 	return true;
 }
 
@@ -99,11 +97,7 @@ bool login_session_insert(struct store *store, const uint8_t hash[SHA256_BYTES],
 		bind_bytes(&call, replaced, SHA256_BYTES);
 	else
 		bind_null(&call);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_found = rows_count(&rows) > 0;
-	return true;
+	return store_ask(store, &call, ret_found, problem);
 }
 
 bool login_session_delete(struct store *store, const char *session_id, struct problem *problem)

@@ -168,6 +168,21 @@ bool store_run(struct store *store, const struct call *call, struct rows *ret_ro
 	return end == RUN_DONE;
 }
 
+bool store_find(
+	struct store *store, const struct call *call, struct rows *ret_rows, bool *ret_found, struct problem *problem)
+{
+	if (!store_run(store, call, ret_rows, problem))
+		return false;
+	*ret_found = rows_count(ret_rows) > 0;
+	return true;
+}
+
+bool store_ask(struct store *store, const struct call *call, bool *ret_found, struct problem *problem)
+{
+	SCOPED(rows_release) struct rows rows = {0};
+	return store_find(store, call, &rows, ret_found, problem);
+}
+
 bool store_do(struct store *store, const struct call *call, struct problem *problem)
 {
 	SCOPED(rows_release) struct rows rows = {0};

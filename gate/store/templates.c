@@ -52,13 +52,11 @@ bool template_find(struct store *store, struct arena *arena, const char *id_or_n
 	call_read(&call, QUERY_TEMPLATE_FIND);
 	bind_reference(&call, id_or_name);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	read_template(&row, arena, ret_template);
+	if (*ret_found)
+		read_template(&row, arena, ret_template);
 	return true;
 }
 
@@ -71,8 +69,7 @@ bool template_list(struct store *store, struct arena *arena, struct page page, s
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_templates = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_templates));
+	*ret_templates = rows_room(&rows, arena, sizeof(**ret_templates), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		read_template(&row, arena, &(*ret_templates)[i]);

@@ -57,9 +57,8 @@ bool token_find_user(struct store *store, struct arena *arena, const uint8_t has
 	call_read(&call, QUERY_TOKEN_FIND_USER);
 	bind_bytes(&call, hash, SHA256_BYTES);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);
@@ -79,8 +78,7 @@ bool token_list(struct store *store, struct arena *arena, const char *user_id, s
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_tokens = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_tokens));
+	*ret_tokens = rows_room(&rows, arena, sizeof(**ret_tokens), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		read_token(&row, arena, &(*ret_tokens)[i]);
@@ -96,9 +94,8 @@ bool token_delete(struct store *store, const char *user_id, const char *token_id
 	bind_text(&call, user_id);
 	bind_text(&call, token_id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (!*ret_found)
 		return true;
 	struct row row = row_at(&rows, 0);

@@ -78,13 +78,11 @@ static bool find_one(struct store *store, struct arena *arena, const struct call
 	struct user *ret_user, struct problem *problem)
 {
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, call, &rows, problem))
+	if (!store_find(store, call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	user_read_row(&row, arena, ret_user);
+	if (*ret_found)
+		user_read_row(&row, arena, ret_user);
 	return true;
 }
 
@@ -113,8 +111,7 @@ bool user_list(struct store *store, struct arena *arena, struct page page, size_
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_users = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_users));
+	*ret_users = rows_room(&rows, arena, sizeof(**ret_users), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		user_read_row(&row, arena, &(*ret_users)[i]);
@@ -148,9 +145,8 @@ bool user_delete(struct store *store, const struct user *judged, bool *ret_found
 	bind_text(&call, judged->id);
 	bind_integer(&call, bits_of_roles(judged->roles));
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
 	if (*rows.violated == '\0')
 		return true;
 	*ret_found = true;

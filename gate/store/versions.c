@@ -114,8 +114,7 @@ bool version_list(struct store *store, struct arena *arena, const char *template
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	*ret_count = rows_count(&rows);
-	*ret_versions = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_versions));
+	*ret_versions = rows_room(&rows, arena, sizeof(**ret_versions), ret_count);
 	for (size_t i = 0; i < *ret_count; i++) {
 		struct row row = row_at(&rows, i);
 		if (!version_read_row(&row, arena, &(*ret_versions)[i], problem))
@@ -132,11 +131,5 @@ bool version_set_archived(struct store *store, struct arena *arena, const char *
 	bind_text(&call, id);
 	bind_bool(&call, archived);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
-	struct row row = row_at(&rows, 0);
-	return version_read_row(&row, arena, ret_version, problem);
+	return store_run(store, &call, &rows, problem) && take_one(&rows, arena, ret_found, ret_version, problem);
 }

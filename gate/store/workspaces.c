@@ -125,13 +125,11 @@ bool workspace_find(struct store *store, struct arena *arena, const char *id, bo
 	call_read(&call, QUERY_WORKSPACE_FIND);
 	bind_text(&call, id);
 	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
+	if (!store_find(store, &call, &rows, ret_found, problem))
 		return false;
-	*ret_found = rows_count(&rows) > 0;
-	if (!*ret_found)
-		return true;
 	struct row row = row_at(&rows, 0);
-	read_workspace(&row, arena, ret_workspace);
+	if (*ret_found)
+		read_workspace(&row, arena, ret_workspace);
 	return true;
 }
 
@@ -146,10 +144,9 @@ bool workspace_list(struct store *store, struct arena *arena, const char *owner_
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))
 		return false;
-	size_t count = rows_count(&rows);
-	*ret_page = (struct workspace_page){
-		.count = count, .list = arena_alloc(arena, (count + 1) * sizeof(*ret_page->list))};
-	for (size_t i = 0; i < count; i++) {
+	*ret_page = (struct workspace_page){0};
+	ret_page->list = rows_room(&rows, arena, sizeof(*ret_page->list), &ret_page->count);
+	for (size_t i = 0; i < ret_page->count; i++) {
 		struct row row = row_at(&rows, i);
 		read_workspace(&row, arena, &ret_page->list[i]);
 		ret_page->has_more = row_bool(&row);

@@ -88,14 +88,14 @@ char *page_connect(struct arena *arena, const struct page_frame *frame, const st
 
 /* --- after -------------------------------------------------------------------------------------------------------- */
 
-static void add_installations(struct text *page, const struct page_connected *connected)
+static void add_installation_list(struct text *page, const struct page_connected *connected)
 {
-	if (connected->install_url == NULL)
-		return;
 	html_element(page, "h2", "Where the app is installed");
-	if (connected->installation_count == 0)
+	if (connected->installation_count == 0) {
 		html_element(page, "p", "Nowhere yet. Without it, the connection reaches no repository.");
-	text_add(page, connected->installation_count > 0 ? "<ul>\n" : "");
+		return;
+	}
+	text_add(page, "<ul>\n");
 	for (size_t i = 0; i < connected->installation_count; i++) {
 		const struct page_installation *installation = &connected->installations[i];
 
@@ -106,10 +106,20 @@ static void add_installations(struct text *page, const struct page_connected *co
 			text_add_html(page, installation->account);
 		text_add(page, "</li>\n");
 	}
-	text_add(page, connected->installation_count > 0 ? "</ul>\n" : "");
+	text_add(page, "</ul>\n");
+}
+
+static void add_installations(struct text *page, const struct page_connected *connected)
+{
+	const bool is_somewhere = connected->installation_count > 0;
+
+	if (connected->installations != NULL)
+		add_installation_list(page, connected);
+	if (connected->install_url == NULL)
+		return;
 	text_add(page, "<div class=\"actions\">\n");
-	html_link(page, connected->installation_count > 0 ? "button second" : "button", connected->install_url,
-		connected->installation_count > 0 ? "Install it elsewhere" : "Install the app");
+	html_link(page, is_somewhere ? "button second" : "button", connected->install_url,
+		is_somewhere ? "Install it elsewhere" : "Install the app");
 	text_add(page, "</div>\n");
 }
 

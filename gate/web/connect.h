@@ -32,7 +32,7 @@ struct page_connected {
 	const char *username;
 	const char *account; /* NULL: not known */
 	size_t installation_count;
-	const struct page_installation *installations;
+	const struct page_installation *installations; /* NULL: not known, or the provider has no app */
 	const char *install_url; /* where the provider's app is installed; NULL: it has none */
 };
 

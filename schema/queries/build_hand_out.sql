@@ -24,10 +24,8 @@ WITH relied AS MATERIALIZED (
   INSERT INTO decisions (id, request_id, surface, moment, initiator_id, owner_id, owner_name, on_behalf_of,
     template_version_id, outcome, strict_outcome, reasons, findings, duration_ms)
   SELECT d.id, d.request_id, d.surface, d.moment, d.initiator_id, d.owner_id, d.owner_name, d.on_behalf_of,
-    d.template_version_id, d.outcome, d.strict_outcome, d.reasons, d.findings::jsonb, d.duration_ms
-  FROM build, json_to_record($9::json) AS d (id uuid, request_id text, surface text, moment text, initiator_id uuid,
-    owner_id uuid, owner_name text, on_behalf_of text, template_version_id uuid, outcome text, strict_outcome text,
-    reasons text[], findings text, duration_ms bigint)
+    d.template_version_id, d.outcome, d.strict_outcome, d.reasons, d.findings, d.duration_ms
+  FROM build, json_populate_record(NULL::decisions, $9::json) AS d
   WHERE $9::json IS NOT NULL
   ON CONFLICT (id) DO NOTHING
 )

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { metricValue, newKey, runGatehouse, Service } from "../support/service.mjs";
+import { eventually } from "../support/process.mjs";
 import { CLIENT_SECRET } from "../support/provider.mjs";
 import { assertError, World } from "../support/world.mjs";
 
@@ -476,7 +477,7 @@ test("a caller who goes away does not lose the token", async () => {
   controller.abort();
   assert.equal(await left, "left");
   await demo.openGate("away", "token");
-  for (const deadline = Date.now() + 10000; (await linksOf(user)).length === 0 && Date.now() < deadline;) await sleep(50);
+  await eventually("the link is there", async () => (await linksOf(user)).length === 1);
   assert.equal((await poll(user, device_code, "away")).status, 204);
   assert.equal(await polls("away"), 1);
 });

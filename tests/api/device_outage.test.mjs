@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../support/postgres.mjs";
+import { eventually } from "../support/process.mjs";
 import { assertError, World } from "../support/world.mjs";
 
 const cluster = await Cluster.start();
@@ -40,6 +41,6 @@ test("without the database nobody is asked, and a code is as good as before", as
   assertError(await world.api("GET", path, { token: user.token }), 503, "database_unavailable");
   await cluster.resume();
   assert.equal(await demo.asked("dev"), before);
-  for (const deadline = Date.now() + 15000; (await poll(user, body.device_code)).status === 503 && Date.now() < deadline;) await sleep(250);
+  await eventually("the database is back", async () => (await poll(user, body.device_code)).status !== 503, 15000, 250);
   assert.equal((await poll(user, body.device_code)).status, 204);
 });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RawConnection } from "../support/http.mjs";
 import { checkAnswer } from "../support/openapi.mjs";
+import { eventually } from "../support/process.mjs";
 import { assertError, UNKNOWN_ID, World } from "../support/world.mjs";
 
 const world = await World.open();
@@ -78,7 +79,7 @@ test("a method that a path has not is 405 and told which it has", async () => {
 test("HEAD is answered as GET, without a body", async () => {
   const connection = await RawConnection.open(service.base);
   connection.send(`HEAD ${me} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`);
-  while (!connection.closed) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually("it is closed", () => connection.closed, 10000, 5);
   assert.match(connection.received, /^HTTP\/1\.1 200 /);
   assert.match(connection.received, /^Content-Length: [1-9]/im);
   assert.equal(connection.received.split("\r\n\r\n")[1], "");
@@ -205,8 +206,7 @@ test("Expect: 100-continue does not make a client wait", async () => {
   const body = payload(world.name("expect"));
   const connection = await RawConnection.open(service.base);
   connection.send(lines("POST /api/v2/users HTTP/1.1", ...head, `Content-Length: ${body.length}`, "Expect: 100-continue", "Connection: close"));
-  const begun = Date.now();
-  while (!connection.received && Date.now() - begun < 3000) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually("an answer comes", () => connection.received, 3000, 5);
   assert.match(connection.received, /^HTTP\/1\.1 100 /);
   connection.send(body);
   const answers = await connection.answers();

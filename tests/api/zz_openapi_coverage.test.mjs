@@ -51,14 +51,14 @@ function* responsesOf({ path, method, responses }) {
   }
 }
 
-// The table is C, so its strings are put together as the compiler would. What the hook listener serves too stands in it
-// twice. A route for any method is documented once, as GET, and the rest of a path as its parameter `path`.
+// The table is C, so its strings are put together as the compiler would. What stands in two tables is defined above them.
+// A route for any method is documented once, as GET, and the rest of a path as its parameter `path`.
 function routesOfCode() {
   const code = readFileSync(new URL("../../gate/http/route.c", import.meta.url), "utf8");
   const words = Object.fromEntries([...code.matchAll(/^#define (\w+) "([^"]*)"/gm)].map(([, name, text]) => [name, text]));
   const join = (text) => [...text.matchAll(/"([^"]*)"|(\w+)/g)].map(([, literal, name]) => literal ?? words[name]).join("");
   const asDocumented = (method, path) => `${method === "ANY" ? "GET" : method} ${path.replace(/\/\.\.\.$/, "/{path}")}`;
-  return [...new Set([...code.matchAll(/\{"([A-Z]+)", ([^,]+),/g)].map(([, method, path]) => asDocumented(method, join(path))))];
+  return [...code.matchAll(/(?:\{|^#define \w+ )"([A-Z]+)", ([^,]+),/gm)].map(([, method, path]) => asDocumented(method, join(path)));
 }
 
 test("the code's table of routes and the document name the same operations", () => {

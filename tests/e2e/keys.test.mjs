@@ -158,7 +158,7 @@ test("a new key comes and an old one goes, while services run", async (t) => {
       }
     };
     const load = Promise.all([creator(first, 1), creator(second, 7), linker(0), linker(1)]);
-    await sleep(200);
+    await eventually("creates and links go on", () => counts.creates > 0 && counts.links > 0);
     const killed = new Program("gatehouse keys rotate", process.env.GATEHOUSE_BIN, ["keys", "rotate", "--batch", "1"], { env: environmentWith(world, `${B},${A}`) });
     await eventually("some rows are done", async () => await counted(world, A) < linkCount * 0.7, 20000, 2);
     await killed.stop("SIGKILL");

@@ -16,7 +16,7 @@ const secret = newSecret();
 const signIn = await OAuthServer.start({ clients: [{ id: "gatehouse", secret, redirect: `${base}/login/callback` }] });
 const world = await World.open({
   providers: (demo) => [
-    demo.configureGithub("github", { device_flow: true, scopes: "repo workflow" }),
+    demo.configureGithub("github", { device_flow: true, scopes: "repo workflow", app_install_url: "https://github.example/apps/x/installations/new" }),
     demo.configure("gitlab", { display_name: "GitLab", scopes: "api" }),
     demo.configure("away", { display_name: "Bitbucket" }),
     demo.configure("spare", { display_name: "Gitea" }),
@@ -150,6 +150,10 @@ test("connect with a code: not yet, then done", async () => {
   }
   assert.equal(await heading(page), "GitHub is connected");
   assert.match(await page.getByRole("main").innerText(), /octo-bob/);
+  const installed = page.getByRole("main").getByRole("list").getByRole("link");
+  assert.match(await installed.getAttribute("href"), /installations\/1$/);
+  assert.equal(await page.getByRole("link", { name: "Install it elsewhere" }).getAttribute("href"), "https://github.example/apps/x/installations/new");
+  await eyes.examine(page, "connected-by-code");
 });
 
 // --- a command line ---------------------------------------------------------------------------------------------------

@@ -3,13 +3,10 @@
 // everything as soon as one refresh token comes twice. One link goes through all rounds, so a token that is lost in one
 // of them is missed in the next. GATEHOUSE_ROUNDS sets how many there are.
 import assert from "node:assert/strict";
-import { chownSync, writeFileSync } from "node:fs";
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { count, EngineWorld } from "../support/engine.mjs";
-import { freePort, Program } from "../support/process.mjs";
-import { isRoot, temporaryDirectory } from "../support/serve.mjs";
+import { Pgbouncer } from "../support/pgbouncer.mjs";
+import { temporaryDirectory } from "../support/serve.mjs";
 import { metricValue, Service } from "../support/service.mjs";
 
 const ROUNDS = count("GATEHOUSE_ROUNDS", 10);
@@ -80,34 +77,10 @@ test("answers that are lost before the provider acted: tried once more under the
   await world.assertNeverTwice("wobbly");
 });
 
-// Two server connections for everybody, so that statements of one client meet different ones.
-async function startPgbouncer() {
-  const directory = temporaryDirectory();
-  const port = await freePort();
-  const file = join(directory, "pgbouncer.ini");
-  writeFileSync(file, `[databases]
-* = host=${world.cluster.socketDirectory} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-max_client_conn = 200
-ignore_startup_parameters = extra_float_digits
-`);
-  const identity = isRoot ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) } : {};
-  if (isRoot) chownSync(file, identity.uid, identity.gid);
-  const program = new Program("pgbouncer", "/usr/sbin/pgbouncer", [file], identity);
-  after(() => program.stop("SIGINT"));
-  await program.waitForLog(/process up/);
-  return port;
-}
-
 test("the same through pgbouncer in transaction mode, mixed with processes that connect directly", async () => {
-  const port = await startPgbouncer();
-  const settings = { PG_PREPARE: "off", PG_CONNECTION_URL: `postgresql://postgres@127.0.0.1:${port}/${world.database}` };
+  const bouncer = await Pgbouncer.start(world.cluster, temporaryDirectory());
+  after(() => bouncer.stop());
+  const settings = { PG_PREPARE: "off", PG_CONNECTION_URL: bouncer.url(world.database) };
   const pooled = await Promise.all([0, 1].map(() => world.replica({ settings })));
   const services = [...pooled, ...world.services.filter((service) => !pooled.includes(service)).slice(0, 1)];
   assert.ok(services.every((service) => service instanceof Service));

@@ -28,17 +28,41 @@ static const char *const try_steps[] = {TRY_STEP_LIST(WORD)};
 #undef WORD
 #undef REASON_WORD
 
+/* What is known of the link and its provider: the third to the tenth column of a suite, behind the step and its reason.
+ */
+#define LINK_AND_PROVIDER                                                                                              \
+	ONE_OF("link", "none", "sealed", "access_only", "refreshable"), WORDS("remembered", reasons_or_none),          \
+		COLUMN("issued", parse_time), COLUMN("expires", parse_time), COLUMN("confirmed", parse_time),          \
+		ONE_OF("provider", "neither", "validates", "refreshes", "both"), COLUMN("min_valid", parse_duration),  \
+		COLUMN("max_age", parse_duration)
+
+static struct link_facts facts_of(const struct value *values)
+{
+	return (struct link_facts){
+		.linked = values[2].number >= 1,
+		.readable = values[2].number >= 2,
+		.has_refresh_token = values[2].number == 3,
+		.remembered = (enum reason)values[3].number,
+		.issued_at_ms = values[4].number,
+		.expires_at_ms = values[5].number,
+		.last_valid_at_ms = values[6].number,
+	};
+}
+
+static struct provider_rules rules_of(const struct value *values)
+{
+	return (struct provider_rules){
+		.validates = (values[7].number & 1) != 0,
+		.refreshes = (values[7].number & 2) != 0,
+		.min_valid_ms = values[8].number,
+		.verdict_age_max_ms = values[9].number,
+	};
+}
+
 static const struct column next_step_columns[] = {
 	WORDS("step", steps),
 	WORDS("reason", reasons_or_none),
-	ONE_OF("link", "none", "sealed", "access_only", "refreshable"),
-	WORDS("remembered", reasons_or_none),
-	COLUMN("issued", parse_time),
-	COLUMN("expires", parse_time),
-	COLUMN("confirmed", parse_time),
-	ONE_OF("provider", "neither", "validates", "refreshes", "both"),
-	COLUMN("min_valid", parse_duration),
-	COLUMN("max_age", parse_duration),
+	LINK_AND_PROVIDER,
 	WORDS("refresh", refresh_ends),
 	WORDS("validation", validations_or_unknown),
 	ONE_OF("link_again", "-", "reread"),
@@ -48,21 +72,8 @@ static const struct column next_step_columns[] = {
 static void run_next_step(const struct value *values, size_t count)
 {
 	(void)count;
-	const struct link_facts facts = {
-		.linked = values[2].number >= 1,
-		.readable = values[2].number >= 2,
-		.has_refresh_token = values[2].number == 3,
-		.remembered = (enum reason)values[3].number,
-		.issued_at_ms = values[4].number,
-		.expires_at_ms = values[5].number,
-		.last_valid_at_ms = values[6].number,
-	};
-	const struct provider_rules rules = {
-		.validates = (values[7].number & 1) != 0,
-		.refreshes = (values[7].number & 2) != 0,
-		.min_valid_ms = values[8].number,
-		.verdict_age_max_ms = values[9].number,
-	};
+	const struct link_facts facts = facts_of(values);
+	const struct provider_rules rules = rules_of(values);
 	const struct progress progress = {
 		.refresh = (enum refresh_end)values[10].number,
 		.validation = (enum validation)values[11].number,
@@ -82,35 +93,15 @@ static const char *const first_steps[] = {"settled", "validate", "refresh"};
 static const struct column presume_columns[] = {
 	WORDS("next", first_steps),
 	WORDS("reason", reasons_or_none),
-	ONE_OF("link", "none", "sealed", "access_only", "refreshable"),
-	WORDS("remembered", reasons_or_none),
-	COLUMN("issued", parse_time),
-	COLUMN("expires", parse_time),
-	COLUMN("confirmed", parse_time),
-	ONE_OF("provider", "neither", "validates", "refreshes", "both"),
-	COLUMN("min_valid", parse_duration),
-	COLUMN("max_age", parse_duration),
+	LINK_AND_PROVIDER,
 	COLUMN("clock", parse_time),
 };
 
 static void run_presume(const struct value *values, size_t count)
 {
 	(void)count;
-	const struct link_facts facts = {
-		.linked = values[2].number >= 1,
-		.readable = values[2].number >= 2,
-		.has_refresh_token = values[2].number == 3,
-		.remembered = (enum reason)values[3].number,
-		.issued_at_ms = values[4].number,
-		.expires_at_ms = values[5].number,
-		.last_valid_at_ms = values[6].number,
-	};
-	const struct provider_rules rules = {
-		.validates = (values[7].number & 1) != 0,
-		.refreshes = (values[7].number & 2) != 0,
-		.min_valid_ms = values[8].number,
-		.verdict_age_max_ms = values[9].number,
-	};
+	const struct link_facts facts = facts_of(values);
+	const struct provider_rules rules = rules_of(values);
 	struct step step = presume(&facts, &rules, values[10].number);
 
 	assert_string_equal(step_word(step.kind), values[0].text);

@@ -22,6 +22,7 @@ static struct {
 	long magic;
 } faults;
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's names are reserved ones */
 int flock(int descriptor, int operation)
 {
 	if (faults.lock_error == 0)
@@ -55,6 +56,8 @@ int fstatfs(int descriptor, struct statfs *ret_status)
 	*ret_status = (struct statfs){.f_type = faults.magic};
 	return 0;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* --- a place ------------------------------------------------------------------------------------------------------ */
 

@@ -202,3 +202,22 @@ struct server *fake_server_start(int64_t threads)
 
 	return fake_server_start_with(&options);
 }
+
+int fake_port;
+static struct server *group_server;
+
+int fake_group_start(void **state)
+{
+	(void)state;
+	group_server = fake_server_start(16);
+	fake_port = server_port(group_server);
+	return 0;
+}
+
+int fake_group_stop(void **state)
+{
+	(void)state;
+	server_stop(group_server);
+	fake_service_stop();
+	return 0;
+}

@@ -25,4 +25,9 @@ void fake_service_stop(void);
 struct server *fake_server_start(int64_t threads);
 struct server *fake_server_start_with(const struct server_options *options);
 
+/* The server of a whole test program, for cmocka's group setup and teardown. */
+extern int fake_port;
+int fake_group_start(void **state);
+int fake_group_stop(void **state);
+
 #endif

@@ -146,8 +146,10 @@ static void does_not_remember_what_was_forgotten_meanwhile(void **state)
 	sha256(TOKEN_ALICE, strlen(TOKEN_ALICE), hash);
 	identity_forget_token(service->identities, hash);
 	fake_lookup_delay_ms(200);
+	before = fake_lookups();
 	pthread_create(&asker, NULL, ask_slowly, NULL);
-	usleep(100 * 1000);
+	while (fake_lookups() == before)
+		usleep(1000);
 	identity_forget_token(service->identities, hash);
 	pthread_join(asker, NULL);
 	fake_lookup_delay_ms(0);

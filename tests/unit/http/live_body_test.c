@@ -14,9 +14,6 @@
 #include "client.h"
 #include "fake_service.h"
 
-static struct server *server;
-static int port;
-
 #define POST_JSON "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 static const struct {
@@ -58,7 +55,7 @@ static const struct {
 static void answers(void **state)
 {
 	size_t i = (size_t)(uintptr_t)*state;
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	client_say(fd, CASES[i].sent);
@@ -71,7 +68,7 @@ static void answers(void **state)
 
 static void keeps_the_connection_after_an_unwanted_body(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 
 	(void)state;
 	client_say(fd, "DELETE /things/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -86,7 +83,7 @@ static void keeps_the_connection_after_an_unwanted_body(void **state)
 /* What was not read of a body must not be taken for the next request. */
 static void closes_after_an_unread_body(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	(void)state;
@@ -103,7 +100,7 @@ static void closes_after_an_unread_body(void **state)
 static void answers_413_while_the_client_sends(void **state)
 {
 	static char block[65536];
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 	int64_t start_us = client_now_us();
 
@@ -122,7 +119,7 @@ static void takes_a_body_of_the_largest_size(void **state)
 {
 	static char body[BODY_BYTES_MAX + 1];
 	char head[256];
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	(void)state;
@@ -140,7 +137,7 @@ static void takes_a_body_of_the_largest_size(void **state)
 static struct answer send_chunks(size_t count)
 {
 	static char block[65536];
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	memset(block, ' ', sizeof(block));
@@ -163,7 +160,7 @@ static void bounds_chunked_bodies(void **state)
 
 static void answers_expect_before_the_body(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer interim, answer;
 
 	(void)state;
@@ -179,8 +176,8 @@ static void answers_expect_before_the_body(void **state)
 
 static void answers_expect_with_the_refusal(void **state)
 {
-	struct answer answer = client_ask(port, "POST /me HTTP/1.1\r\nHost: x\r\nExpect: "
-						"100-continue\r\nContent-Length: 11\r\n\r\n");
+	struct answer answer = client_ask(fake_port, "POST /me HTTP/1.1\r\nHost: x\r\nExpect: "
+						     "100-continue\r\nContent-Length: 11\r\n\r\n");
 
 	(void)state;
 	assert_int_equal(answer.status, 401);
@@ -189,27 +186,11 @@ static void answers_expect_with_the_refusal(void **state)
 
 static void sends_a_large_answer_whole(void **state)
 {
-	struct answer answer = client_ask(port, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+	struct answer answer = client_ask(fake_port, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
 
 	(void)state;
 	assert_int_equal(answer.status, 200);
 	assert_int_equal(answer.body_size, LARGE_BYTES);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	server = fake_server_start(16);
-	port = server_port(server);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	server_stop(server);
-	fake_service_stop();
-	return 0;
 }
 
 int main(void)
@@ -227,5 +208,5 @@ int main(void)
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(answers_expect_before_the_body);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(answers_expect_with_the_refusal);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(sends_a_large_answer_whole);
-	return _cmocka_run_group_tests("http live bodies", tests, count, start, stop);
+	return _cmocka_run_group_tests("http live bodies", tests, count, fake_group_start, fake_group_stop);
 }

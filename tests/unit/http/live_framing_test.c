@@ -14,9 +14,6 @@
 #include "client.h"
 #include "fake_service.h"
 
-static struct server *server;
-static int port;
-
 #define SMUGGLED "GET /things/1/parts/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static const struct {
@@ -96,7 +93,7 @@ static const struct {
 static void refuses(void **state)
 {
 	size_t i = (size_t)(uintptr_t)*state;
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 	char code[64];
 
@@ -114,7 +111,7 @@ static void refuses(void **state)
 static void refuses_too_many_headers(void **state)
 {
 	char text[8192] = "POST /echo HTTP/1.1\r\nHost: x\r\n";
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	(void)state;
@@ -132,7 +129,7 @@ static void refuses_too_many_headers(void **state)
 static void refuses_a_head_that_is_too_large(void **state)
 {
 	static char text[40000] = "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ";
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer answer;
 
 	(void)state;
@@ -153,7 +150,7 @@ static void takes_a_large_head(void **state)
 	(void)state;
 	memset(text + strlen(text), 'x', 15000);
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), "\r\n\r\n");
-	answer = client_ask(port, text);
+	answer = client_ask(fake_port, text);
 	assert_int_equal(answer.status, 200);
 }
 
@@ -196,7 +193,7 @@ static const struct {
 static void answers(void **state)
 {
 	size_t i = (size_t)(uintptr_t)*state;
-	struct answer answer = client_ask(port, ANSWERED[i].sent);
+	struct answer answer = client_ask(fake_port, ANSWERED[i].sent);
 	const char *value = answer_header(&answer, ANSWERED[i].header);
 
 	assert_int_equal(answer.status, ANSWERED[i].status);
@@ -207,7 +204,7 @@ static void answers(void **state)
 
 static void replaces_an_insane_request_id(void **state)
 {
-	struct answer answer = client_ask(port, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\"b\r\n\r\n");
+	struct answer answer = client_ask(fake_port, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\"b\r\n\r\n");
 
 	(void)state;
 	assert_int_equal(strlen(answer_header(&answer, "X-Request-Id")), 36);
@@ -215,7 +212,7 @@ static void replaces_an_insane_request_id(void **state)
 
 static void answers_204_without_length(void **state)
 {
-	struct answer answer = client_ask(port, "DELETE /things/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+	struct answer answer = client_ask(fake_port, "DELETE /things/7 HTTP/1.1\r\nHost: x\r\n\r\n");
 
 	(void)state;
 	assert_null(answer_header(&answer, "Content-Length"));
@@ -224,7 +221,7 @@ static void answers_204_without_length(void **state)
 
 static void answers_head_without_body(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	struct answer head, get;
 
 	(void)state;
@@ -240,7 +237,7 @@ static void answers_head_without_body(void **state)
 
 static void decodes_parameters(void **state)
 {
-	struct answer answer = client_ask(port, "GET /things/a%20b/parts/%c3%a4 HTTP/1.1\r\nHost: x\r\n\r\n");
+	struct answer answer = client_ask(fake_port, "GET /things/a%20b/parts/%c3%a4 HTTP/1.1\r\nHost: x\r\n\r\n");
 
 	(void)state;
 	assert_string_equal(answer.body, "{\"id\":\"a b\",\"part\":\"\xc3\xa4\"}");
@@ -248,7 +245,7 @@ static void decodes_parameters(void **state)
 
 static void answers_pipelined_requests_in_order(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 
 	(void)state;
 	client_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -267,7 +264,7 @@ static void answers_pipelined_requests_in_order(void **state)
 
 static void refuses_a_bad_target_after_a_good_one(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 
 	(void)state;
 	client_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -275,22 +272,6 @@ static void refuses_a_bad_target_after_a_good_one(void **state)
 	assert_int_equal(client_answer(fd).status, 400);
 	assert_true(client_is_closed(fd, 2000));
 	close(fd);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	server = fake_server_start(16);
-	port = server_port(server);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	server_stop(server);
-	fake_service_stop();
-	return 0;
 }
 
 int main(void)
@@ -311,5 +292,5 @@ int main(void)
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(decodes_parameters);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(answers_pipelined_requests_in_order);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(refuses_a_bad_target_after_a_good_one);
-	return _cmocka_run_group_tests("http live framing", tests, count, start, stop);
+	return _cmocka_run_group_tests("http live framing", tests, count, fake_group_start, fake_group_stop);
 }

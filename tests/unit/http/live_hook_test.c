@@ -14,9 +14,6 @@
 #include "client.h"
 #include "fake_service.h"
 
-static struct server *server;
-static int port;
-
 #define HOST " HTTP/1.1\r\nHost: x\r\n"
 #define LONG_65 "0123456789012345678901234567890123456789012345678901234567890123x"
 
@@ -79,7 +76,7 @@ static const struct {
 static void answers(void **state)
 {
 	size_t i = (size_t)(uintptr_t)*state;
-	struct answer answer = client_ask(port, CASES[i].sent);
+	struct answer answer = client_ask(fake_port, CASES[i].sent);
 
 	assert_int_equal(answer.status, CASES[i].status);
 	assert_non_null(strstr(answer.body, CASES[i].body_has));
@@ -89,7 +86,7 @@ static void answers(void **state)
 static void reads_over_bodies(void **state)
 {
 	static char body[BODY_BYTES_MAX];
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 	char head[128];
 
 	(void)state;
@@ -105,7 +102,7 @@ static void reads_over_bodies(void **state)
 
 static void tells_a_client_that_waits_to_go_on(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 
 	(void)state;
 	client_say(fd, "PUT /hook/" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -117,29 +114,13 @@ static void tells_a_client_that_waits_to_go_on(void **state)
 
 static void answers_head_without_a_body(void **state)
 {
-	int fd = client_connect(port);
+	int fd = client_connect(fake_port);
 
 	(void)state;
 	client_say(fd, "HEAD /hook/a" HOST "\r\nGET /hello" HOST "\r\n");
 	assert_int_equal(client_answer_to_head(fd).status, 200);
 	assert_int_equal(client_answer(fd).status, 200);
 	close(fd);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	server = fake_server_start(8);
-	port = server_port(server);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	server_stop(server);
-	fake_service_stop();
-	return 0;
 }
 
 int main(void)
@@ -152,5 +133,5 @@ int main(void)
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(reads_over_bodies);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(tells_a_client_that_waits_to_go_on);
 	tests[count++] = (struct CMUnitTest)cmocka_unit_test(answers_head_without_a_body);
-	return _cmocka_run_group_tests("http live hooks", tests, count, start, stop);
+	return _cmocka_run_group_tests("http live hooks", tests, count, fake_group_start, fake_group_stop);
 }

@@ -2,47 +2,17 @@
 /* Discovery of endpoints and revocation of tokens at the misbehaving provider. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "../../../gate/base/json.h"
 #include "../../../gate/link/revoke.h"
-#include "demo.h"
-
-struct state {
-	struct arena *arena;
-	struct engine engine;
-	struct secret access_token;
-	struct secret refresh_token;
-	struct problem problem;
-};
-
-static int set_up(void **data)
-{
-	struct state *state = calloc(1, sizeof(*state));
-
-	state->arena = arena_new(64 << 20);
-	state->engine.http = http_client_new();
-	state->engine.access_url = "http://gate.test";
-	*data = state;
-	return 0;
-}
-
-static int tear_down(void **data)
-{
-	struct state *state = *data;
-
-	http_client_free(state->engine.http);
-	arena_free(state->arena);
-	free(state);
-	return 0;
-}
+#include "engine_case.h"
 
 /* --- discovery --------------------------------------------------------------------------------------------------- */
 
-static struct provider *discovered_provider(struct state *state, const char *name)
+static struct provider *discovered_provider(struct engine_case *state, const char *name)
 {
 	struct provider *provider = demo_provider(state->arena, name, PROVIDER_OTHER);
 
@@ -54,7 +24,7 @@ static struct provider *discovered_provider(struct state *state, const char *nam
 
 static void endpoints_are_discovered_once(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = discovered_provider(state, "issuer");
 
 	assert_true(provider_discover(&state->engine, provider, &state->problem));
@@ -66,7 +36,7 @@ static void endpoints_are_discovered_once(void **data)
 
 static void another_issuers_document_is_refused(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = discovered_provider(state, "impostor");
 
 	demo_switch(state->arena, "impostor", "{\"wrong_issuer\": true}");
@@ -77,7 +47,7 @@ static void another_issuers_document_is_refused(void **data)
 
 static void a_failed_discovery_is_not_hammered(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = discovered_provider(state, "down");
 
 	demo_fault(state->arena, "down", "discovery", "{\"status\": 500}");
@@ -90,7 +60,7 @@ static void a_failed_discovery_is_not_hammered(void **data)
 
 static void an_endpoint_in_the_clear_is_refused(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = discovered_provider(state, "clear");
 	const char *body = arena_printf(state->arena,
 		"{\"issuer\":\"%s\",\"authorization_endpoint\":\"http://idp.test/a\",\"token_endpoint\":\"https://"
@@ -107,7 +77,7 @@ static void an_endpoint_in_the_clear_is_refused(void **data)
 
 /* --- revocation -------------------------------------------------------------------------------------------------- */
 
-static bool revoke(struct state *state, struct provider *provider, const char **ret_error)
+static bool revoke(struct engine_case *state, struct provider *provider, const char **ret_error)
 {
 	return revoke_tokens(
 		&state->engine, provider, state->access_token, state->refresh_token, state->arena, ret_error);
@@ -115,7 +85,7 @@ static bool revoke(struct state *state, struct provider *provider, const char **
 
 static void a_token_is_revoked_in_both_forms(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *rfc = demo_provider(state->arena, "revoke-rfc", PROVIDER_GITLAB);
 	struct provider *github = demo_provider(state->arena, "revoke-github", PROVIDER_GITHUB);
 	const char *error = NULL;
@@ -133,7 +103,7 @@ static void a_token_is_revoked_in_both_forms(void **data)
 
 static void a_revocation_that_fails_is_told_in_few_words(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "revoke-fails", PROVIDER_GITLAB);
 	const char *error = NULL;
 
@@ -154,7 +124,7 @@ static void a_revocation_that_fails_is_told_in_few_words(void **data)
 
 static void slack_confirms_in_its_body(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "revoke-slack", PROVIDER_SLACK);
 	const char *error = NULL;
 
@@ -165,18 +135,16 @@ static void slack_confirms_in_its_body(void **data)
 	assert_true(revoke(state, provider, &error));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(endpoints_are_discovered_once),
-		TEST(another_issuers_document_is_refused),
-		TEST(a_failed_discovery_is_not_hammered),
-		TEST(an_endpoint_in_the_clear_is_refused),
-		TEST(a_token_is_revoked_in_both_forms),
-		TEST(a_revocation_that_fails_is_told_in_few_words),
-		TEST(slack_confirms_in_its_body),
+		ENGINE_TEST(endpoints_are_discovered_once),
+		ENGINE_TEST(another_issuers_document_is_refused),
+		ENGINE_TEST(a_failed_discovery_is_not_hammered),
+		ENGINE_TEST(an_endpoint_in_the_clear_is_refused),
+		ENGINE_TEST(a_token_is_revoked_in_both_forms),
+		ENGINE_TEST(a_revocation_that_fails_is_told_in_few_words),
+		ENGINE_TEST(slack_confirms_in_its_body),
 	};
 
 	demo_start();

@@ -2,43 +2,13 @@
 /* The code exchange with the quirks of each preset, and what a failure tells whom. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "../../../gate/base/json.h"
 #include "../../../gate/base/text.h"
-#include "../../../gate/link/oauth.h"
-#include "demo.h"
-
-struct state {
-	struct arena *arena;
-	struct engine engine;
-	struct oauth_grant grant;
-	struct problem problem;
-};
-
-static int set_up(void **data)
-{
-	struct state *state = calloc(1, sizeof(*state));
-
-	state->arena = arena_new(64 << 20);
-	state->engine.http = http_client_new();
-	state->engine.access_url = "http://gate.test";
-	*data = state;
-	return 0;
-}
-
-static int tear_down(void **data)
-{
-	struct state *state = *data;
-
-	http_client_free(state->engine.http);
-	arena_free(state->arena);
-	free(state);
-	return 0;
-}
+#include "engine_case.h"
 
 static struct secret text_secret(const char *text)
 {
@@ -52,7 +22,7 @@ static struct secret a_verifier(void)
 
 /* --- the authorization page -------------------------------------------------------------------------------------- */
 
-static const char *authorize_value(struct state *state, const struct provider *provider, const char *name)
+static const char *authorize_value(struct engine_case *state, const struct provider *provider, const char *name)
 {
 	const char *url =
 		oauth_authorize_url(&state->engine, provider, text_secret("s t&te"), a_verifier(), state->arena);
@@ -62,7 +32,7 @@ static const char *authorize_value(struct state *state, const struct provider *p
 
 static void the_page_gets_what_the_grant_needs(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "page", PROVIDER_GITHUB);
 
 	assert_string_equal(authorize_value(state, provider, "response_type"), "code");
@@ -88,7 +58,7 @@ static void the_page_gets_what_the_grant_needs(void **data)
 
 static void the_page_follows_the_preset(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *azure = demo_provider(state->arena, "azure", PROVIDER_AZURE_DEVOPS);
 	struct provider *entra = demo_provider(state->arena, "entra", PROVIDER_AZURE_DEVOPS_ENTRA);
 
@@ -102,7 +72,7 @@ static void the_page_follows_the_preset(void **data)
 /* --- the exchange ------------------------------------------------------------------------------------------------ */
 
 /* A fresh code, exchanged. */
-static bool exchange(struct state *state, struct provider *provider)
+static bool exchange(struct engine_case *state, struct provider *provider)
 {
 	const char *page =
 		oauth_authorize_url(&state->engine, provider, text_secret("state"), a_verifier(), state->arena);
@@ -117,7 +87,7 @@ static bool exchange(struct state *state, struct provider *provider)
 		&state->engine, provider, code, a_verifier(), state->arena, &state->grant, &state->problem);
 }
 
-static void assert_granted(struct state *state, struct provider *provider)
+static void assert_granted(struct engine_case *state, struct provider *provider)
 {
 	if (!exchange(state, provider))
 		fail_msg("%s: %s %s", provider->id, state->problem.message, state->problem.detail);
@@ -149,7 +119,7 @@ static const struct client_row client_rows[] = {
 
 static void every_preset_gets_its_token(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 
 	for (size_t i = 0; i < COUNT_OF(client_rows); i++) {
 		const struct client_row *row = &client_rows[i];
@@ -167,7 +137,7 @@ static void every_preset_gets_its_token(void **data)
 
 static void a_client_without_a_secret_is_public(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "public", PROVIDER_OTHER);
 
 	provider->client_secret = (struct secret){.text = NULL};
@@ -177,7 +147,7 @@ static void a_client_without_a_secret_is_public(void **data)
 
 static void a_secret_is_rotated_without_downtime(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "rotated", PROVIDER_OTHER);
 
 	provider->client_secret_2 = text_secret("next");
@@ -190,7 +160,7 @@ static void a_secret_is_rotated_without_downtime(void **data)
 
 /* --- what is granted --------------------------------------------------------------------------------------------- */
 
-static void answer_with(struct state *state, const char *name, const char *body)
+static void answer_with(struct engine_case *state, const char *name, const char *body)
 {
 	SCOPED(json_release) struct json *fault = json_new_object();
 
@@ -220,7 +190,7 @@ static const struct life_row life_rows[] = {
 
 static void a_lifetime_is_read_in_every_form(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 
 	for (size_t i = 0; i < COUNT_OF(life_rows); i++) {
 		const struct life_row *row = &life_rows[i];
@@ -241,7 +211,7 @@ static void a_lifetime_is_read_in_every_form(void **data)
 /* Only a lifetime that is not there, or 0, means for ever. */
 static void a_lifetime_in_the_past_has_expired(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "life-negative", PROVIDER_GITHUB);
 
 	answer_with(state, "life-negative", "{\"access_token\":\"a\",\"expires_in\":-5}");
@@ -251,7 +221,7 @@ static void a_lifetime_in_the_past_has_expired(void **data)
 
 static void what_is_asked_to_be_kept_is_kept(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "extra", PROVIDER_OTHER);
 
 	provider->extra_token_keys = "team id_hint  absent team";
@@ -271,7 +241,7 @@ static void what_is_asked_to_be_kept_is_kept(void **data)
 
 static void slacks_user_token_is_found(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "slack", PROVIDER_SLACK);
 
 	answer_with(state, "slack",
@@ -321,7 +291,7 @@ static const struct failure_row failure_rows[] = {
 
 static void a_failure_says_whose_turn_it_is(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 
 	for (size_t i = 0; i < COUNT_OF(failure_rows); i++) {
 		const struct failure_row *row = &failure_rows[i];
@@ -340,7 +310,7 @@ static void a_failure_says_whose_turn_it_is(void **data)
 
 static void a_code_is_sent_again_only_after_a_refused_client(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	static const char *const names[] = {"fail-grant", "fail-503", "fail-cut", "fail-html"};
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -350,7 +320,7 @@ static void a_code_is_sent_again_only_after_a_refused_client(void **data)
 
 static void a_provider_that_cannot_be_reached_is_told(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "unreached", PROVIDER_OTHER);
 
 	provider->token_url = "http://127.0.0.1:1/token";
@@ -360,7 +330,7 @@ static void a_provider_that_cannot_be_reached_is_told(void **data)
 
 static void a_token_over_the_bound_is_refused(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "long", PROVIDER_OTHER);
 	char *token = arena_alloc(state->arena, PROVIDER_TOKEN_BYTES_MAX + 2);
 
@@ -373,11 +343,9 @@ static void a_token_over_the_bound_is_refused(void **data)
 	assert_granted(state, provider);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 /* --- the form that refreshes ------------------------------------------------------------------------------------- */
 
-static const char *refresh_value(struct state *state, const struct provider *provider, const char *name)
+static const char *refresh_value(struct engine_case *state, const struct provider *provider, const char *name)
 {
 	return form_value(
 		state->arena, oauth_refresh_form(&state->engine, provider, text_secret("r&1"), state->arena), name);
@@ -385,7 +353,7 @@ static const char *refresh_value(struct state *state, const struct provider *pro
 
 static void a_refresh_says_what_each_preset_wants(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "forms", PROVIDER_OTHER);
 
 	assert_string_equal(refresh_value(state, provider, "grant_type"), "refresh_token");
@@ -407,20 +375,20 @@ static void a_refresh_says_what_each_preset_wants(void **data)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_page_gets_what_the_grant_needs),
-		TEST(the_page_follows_the_preset),
-		TEST(every_preset_gets_its_token),
-		TEST(a_client_without_a_secret_is_public),
-		TEST(a_secret_is_rotated_without_downtime),
-		TEST(a_lifetime_is_read_in_every_form),
-		TEST(a_lifetime_in_the_past_has_expired),
-		TEST(what_is_asked_to_be_kept_is_kept),
-		TEST(slacks_user_token_is_found),
-		TEST(a_failure_says_whose_turn_it_is),
-		TEST(a_code_is_sent_again_only_after_a_refused_client),
-		TEST(a_provider_that_cannot_be_reached_is_told),
-		TEST(a_token_over_the_bound_is_refused),
-		TEST(a_refresh_says_what_each_preset_wants),
+		ENGINE_TEST(the_page_gets_what_the_grant_needs),
+		ENGINE_TEST(the_page_follows_the_preset),
+		ENGINE_TEST(every_preset_gets_its_token),
+		ENGINE_TEST(a_client_without_a_secret_is_public),
+		ENGINE_TEST(a_secret_is_rotated_without_downtime),
+		ENGINE_TEST(a_lifetime_is_read_in_every_form),
+		ENGINE_TEST(a_lifetime_in_the_past_has_expired),
+		ENGINE_TEST(what_is_asked_to_be_kept_is_kept),
+		ENGINE_TEST(slacks_user_token_is_found),
+		ENGINE_TEST(a_failure_says_whose_turn_it_is),
+		ENGINE_TEST(a_code_is_sent_again_only_after_a_refused_client),
+		ENGINE_TEST(a_provider_that_cannot_be_reached_is_told),
+		ENGINE_TEST(a_token_over_the_bound_is_refused),
+		ENGINE_TEST(a_refresh_says_what_each_preset_wants),
 	};
 
 	demo_start();

@@ -2,42 +2,16 @@
 /* One link's page over the misbehaving provider: the user and the installations, and what cannot be read of them. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "../../../gate/link/validate.h"
-#include "demo.h"
-
-struct state {
-	struct arena *arena;
-	struct engine engine;
-};
-
-static int set_up(void **data)
-{
-	struct state *state = calloc(1, sizeof(*state));
-
-	state->arena = arena_new(64 << 20);
-	state->engine.http = http_client_new();
-	*data = state;
-	return 0;
-}
-
-static int tear_down(void **data)
-{
-	struct state *state = *data;
-
-	http_client_free(state->engine.http);
-	arena_free(state->arena);
-	free(state);
-	return 0;
-}
+#include "engine_case.h"
 
 static void a_page_shows_the_user_and_the_installations(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "page", PROVIDER_GITHUB);
 	struct app_installation *installations = NULL;
 	struct provider_user user;
@@ -58,7 +32,7 @@ static void a_page_shows_the_user_and_the_installations(void **data)
 
 static void what_a_page_cannot_read_is_left_out(void **data)
 {
-	struct state *state = *data;
+	struct engine_case *state = *data;
 	struct provider *provider = demo_provider(state->arena, "unread", PROVIDER_GITHUB);
 	struct app_installation *installations = NULL;
 	struct provider_user user;
@@ -77,13 +51,11 @@ static void what_a_page_cannot_read_is_left_out(void **data)
 	assert_int_equal(count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_page_shows_the_user_and_the_installations),
-		TEST(what_a_page_cannot_read_is_left_out),
+		ENGINE_TEST(a_page_shows_the_user_and_the_installations),
+		ENGINE_TEST(what_a_page_cannot_read_is_left_out),
 	};
 
 	demo_start();

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../../gate/base/clock.h"
 #include "../../../gate/store/sql.h"
@@ -300,8 +299,7 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
 	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);
-	const struct timespec begun = {.tv_nsec = 200 * 1000000L};
-	nanosleep(&begun, NULL);
+	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
 	int64_t started_ms = clock_now_ms();
 	assert_done(link_delete(f->store, f->arena, user.id, "github", &found, &link, &problem), problem);
 	int64_t waited_ms = clock_now_ms() - started_ms;

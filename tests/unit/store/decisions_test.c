@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../../gate/base/clock.h"
 #include "../../../gate/base/metrics.h"
@@ -266,13 +265,6 @@ static long storm_rows(const struct fixture *f)
 	return strtol(fixture_sql(f, "SELECT count(*) FROM decisions WHERE request_id = 'storm'"), NULL, 10);
 }
 
-static void await_storm(const struct fixture *f, long rows)
-{
-	const struct timespec pause = {.tv_nsec = 10 * 1000000L};
-	while (storm_rows(f) < rows)
-		nanosleep(&pause, NULL);
-}
-
 /* A full queue's worth at once, and then no more than the rate, however fast the writer is. */
 static void storm_is_held_to_the_rate(void **state)
 {
@@ -287,7 +279,10 @@ static void storm_is_held_to_the_rate(void **state)
 		for (int row = 0; row < 2500; row++)
 			(void)enqueue(
 				f, store, (struct decision_row){.request_id = "storm", .outcome = "unverifiable"});
-		await_storm(f, 2500 * i < 8192 ? 2500 * i : 8192);
+		fixture_await(f,
+			arena_printf(f->arena, "SELECT count(*) >= %d FROM decisions WHERE request_id = 'storm'",
+				2500 * i < 8192 ? 2500 * i : 8192),
+			"t");
 	}
 	assert_false(decision_is_taken(store));
 	store_close(store);

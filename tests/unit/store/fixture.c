@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../../../gate/base/clock.h"
 #include "../../../gate/base/log.h"
 #include "../../../gate/store/migrate.h"
 
@@ -91,6 +93,22 @@ const char *fixture_sql(const struct fixture *fixture, const char *sql)
 	PQclear(result);
 	PQfinish(connection);
 	return copy;
+}
+
+void fixture_pause_ms(int64_t duration_ms)
+{
+	const struct timespec pause = {duration_ms / 1000, duration_ms % 1000 * 1000000L};
+	(void)nanosleep(&pause, NULL);
+}
+
+void fixture_await(const struct fixture *fixture, const char *sql, const char *expected)
+{
+	struct deadline patience = deadline_in_ms(30000);
+	while (strcmp(fixture_sql(fixture, sql), expected) != 0) {
+		if (deadline_passed(patience))
+			fail_msg("%s: %s, not %s", sql, fixture_sql(fixture, sql), expected);
+		fixture_pause_ms(10);
+	}
 }
 
 struct secret fixture_secret(const char *text)

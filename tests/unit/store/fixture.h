@@ -39,6 +39,11 @@ struct store *fixture_open(const struct fixture *fixture, size_t connections, bo
  * the fixture's arena: not for several threads at once. */
 const char *fixture_sql(const struct fixture *fixture, const char *sql);
 
+void fixture_pause_ms(int64_t duration_ms);
+
+/* Waits until such SQL says what is expected, and fails the test after half a minute. */
+void fixture_await(const struct fixture *fixture, const char *sql, const char *expected);
+
 /* A folder that is thrown away by fixture_remove; as root user postgres may pass through it. */
 void fixture_make_dir(char *ret_path, size_t size);
 void fixture_remove(const char *path);

@@ -3,7 +3,6 @@
  * each point between, leases that run out by the database's clock, and takers at the same time. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../../gate/base/clock.h"
 #include "../../../gate/store/leases.h"
@@ -112,12 +111,6 @@ static void unlink_it(struct lease_case *c)
 	assert_true(found);
 }
 
-static void sleep_ms(int64_t duration_ms)
-{
-	const struct timespec pause = {.tv_sec = duration_ms / 1000, .tv_nsec = duration_ms % 1000 * 1000000};
-	nanosleep(&pause, NULL);
-}
-
 static void assert_untouched_by_leases(struct lease_case *c)
 {
 	struct lease_view view = look(c);
@@ -185,7 +178,7 @@ static void a_lease_that_ran_out_is_taken_and_its_exchange_remembered(void **sta
 {
 	struct lease_case c = begin(state, "ran-out");
 	take(&c, SHORT_MS);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	assert_true(look(&c).ran_out);
 	struct lease_answer answer = take(&c, SHORT_MS);
 	assert_int_equal(answer.state, LEASE_TAKEN);
@@ -196,15 +189,15 @@ static void after_the_one_more_try_ran_out_too_the_next_waits_for_a_cool_down(vo
 {
 	struct lease_case c = begin(state, "ran-out-twice");
 	take(&c, SHORT_MS);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	assert_int_equal(take(&c, SHORT_MS).state, LEASE_TAKEN);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	struct lease_answer answer = take_as(&c, LONG_MS, mended_client);
 	assert_int_equal(answer.state, LEASE_COOLING);
 	assert_int_equal(answer.reason, REASON_PROVIDER_UNAVAILABLE);
 	assert_true(answer.left_ms > 0 && answer.left_ms <= COOLDOWN_MS - SHORT_MS);
 	assert_int_equal(look(&c).unresolved, 2);
-	sleep_ms(COOLDOWN_MS);
+	fixture_pause_ms(COOLDOWN_MS);
 	answer = take(&c, LONG_MS);
 	assert_int_equal(answer.state, LEASE_TAKEN);
 	assert_int_equal(answer.unresolved, 2);
@@ -216,7 +209,7 @@ static void saving_moves_the_generation_and_forgets(void **state)
 {
 	struct lease_case c = begin(state, "save");
 	take(&c, SHORT_MS);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	take(&c, LONG_MS);
 	assert_true(save(&c, "a2", "r2"));
 	struct link link = read_link(&c);
@@ -259,12 +252,12 @@ static void a_lease_that_ran_out_still_saves_until_another_takes_it(void **state
 {
 	struct lease_case c = begin(state, "late");
 	take(&c, SHORT_MS);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	assert_true(save(&c, "a2", "r2"));
 	c.name.generation++;
 	take(&c, SHORT_MS);
 	struct lease_name mine = c.name;
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	assert_int_equal(take(&c, LONG_MS).state, LEASE_TAKEN);
 	struct lease_name theirs = c.name;
 	c.name = mine;
@@ -298,7 +291,7 @@ static void releasing_keeps_what_an_earlier_lease_left(void **state)
 {
 	struct lease_case c = begin(state, "release-one");
 	take(&c, SHORT_MS);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	take(&c, LONG_MS);
 	assert_true(finish(&c, released));
 	assert_int_equal(look(&c).unresolved, 1);
@@ -354,7 +347,7 @@ static void an_ambiguous_end_cools_down_for_every_client(void **state)
 	assert_true(finish(&c, end));
 	assert_int_equal(look(&c).unresolved, 1);
 	assert_int_equal(take_as(&c, LONG_MS, mended_client).state, LEASE_COOLING);
-	sleep_ms(2 * SHORT_MS);
+	fixture_pause_ms(2 * SHORT_MS);
 	struct lease_answer answer = take(&c, LONG_MS);
 	assert_int_equal(answer.state, LEASE_TAKEN);
 	assert_int_equal(answer.unresolved, 1);

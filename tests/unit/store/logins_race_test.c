@@ -5,10 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "../../../gate/base/clock.h"
 #include "jobs.h"
 #include "logins.h"
 
@@ -269,18 +266,6 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 	store_close(store);
 }
 
-/* Waits until the redemption's statement stands still behind the lock that the test holds. */
-static void await_blocked(const struct fixture *f)
-{
-	struct deadline patience = deadline_in_ms(10000);
-	const char *sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-	while (strcmp(fixture_sql(f, sql), "0") == 0) {
-		if (deadline_passed(patience))
-			fail_msg("nobody waits for the lock");
-		(void)usleep(5000);
-	}
-}
-
 /* The row of the user is locked by another, so that the redemption has consumed nothing yet, or, with the index of
  * families locked, has consumed the code and not yet made the family; then the server process that runs it dies. */
 static void killed_redemption_leaves_the_code_redeemable(void **state)
@@ -301,7 +286,8 @@ static void killed_redemption_leaves_the_code_redeemable(void **state)
 		crowd_make(&racer, 1, store, &barrier);
 		racer.secret = codes.device_code.text;
 		pthread_create(&thread, NULL, poll_in_thread, &racer);
-		await_blocked(f);
+		/* The redemption's statement stands still behind the lock that the test holds. */
+		fixture_await(f, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "t");
 		fixture_sql(f, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = "
 			       "'Lock'");
 		pthread_join(thread, NULL);

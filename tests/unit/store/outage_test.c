@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../../gate/base/clock.h"
@@ -31,12 +30,6 @@ struct reader {
 	int64_t slowest_ms;
 };
 
-static void pause_ms(int64_t duration_ms)
-{
-	const struct timespec pause = {duration_ms / 1000, duration_ms % 1000 * 1000000L};
-	nanosleep(&pause, NULL);
-}
-
 static void read_once(struct reader *reader, struct arena *arena)
 {
 	struct problem problem = {0};
@@ -51,7 +44,7 @@ static void read_once(struct reader *reader, struct arena *arena)
 	reader->slowest_ms = took_ms > reader->slowest_ms ? took_ms : reader->slowest_ms;
 	arena_reset(arena);
 	if (!done)
-		pause_ms(5);
+		fixture_pause_ms(5);
 }
 
 static void *read_on(void *argument)
@@ -75,7 +68,7 @@ static void *beat(void *argument)
 	struct pulse *pulse = argument;
 	int64_t last_us = clock_monotonic_us();
 	while (!atomic_load(pulse->stop)) {
-		pause_ms(5);
+		fixture_pause_ms(5);
 		int64_t now_us = clock_monotonic_us();
 		int64_t gap_ms = (now_us - last_us) / 1000;
 		pulse->longest_gap_ms = gap_ms > pulse->longest_gap_ms ? gap_ms : pulse->longest_gap_ms;
@@ -129,7 +122,7 @@ static void await_database(const struct fixture *f)
 	while (!store_ping(f->store, &problem)) {
 		assert_kind(problem, PROBLEM_DATABASE_UNAVAILABLE);
 		assert_false(deadline_passed(deadline));
-		pause_ms(20);
+		fixture_pause_ms(20);
 	}
 }
 
@@ -138,17 +131,17 @@ static void survive(struct fixture *f, int signal_number)
 {
 	struct crowd crowd;
 	crowd_start(&crowd, f->store);
-	pause_ms(200);
+	fixture_pause_ms(200);
 	pid_t before = fixture_server_pid(f);
 	assert_true(before > 1);
 	assert_int_equal(kill(before, signal_number), 0);
 	struct deadline deadline = deadline_in_ms(60000);
 	while (fixture_server_pid(f) == before || fixture_server_pid(f) == 0) {
 		assert_false(deadline_passed(deadline));
-		pause_ms(20);
+		fixture_pause_ms(20);
 	}
 	await_database(f);
-	pause_ms(200);
+	fixture_pause_ms(200);
 	struct reader sum = crowd_stop(&crowd);
 	assert_int_equal(sum.other, 0);
 	assert_true(sum.done > 0);
@@ -172,7 +165,7 @@ static void idle_connections_that_died_cost_nobody_an_error(void **state)
 	struct problem problem = {0};
 	struct crowd crowd;
 	crowd_start(&crowd, f->store);
-	pause_ms(100);
+	fixture_pause_ms(100);
 	crowd_stop(&crowd);
 	for (int i = 0; i < 3; i++) {
 		fixture_sql(f, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> "
@@ -180,7 +173,7 @@ static void idle_connections_that_died_cost_nobody_an_error(void **state)
 			       "AND backend_type = 'client backend'");
 		struct user given = {.username = arena_printf(f->arena, "o-idle-%d", i), .roles = 1};
 		struct user user;
-		pause_ms(50);
+		fixture_pause_ms(50);
 		assert_done(user_insert(f->store, f->arena, &given, &user, &problem), problem);
 	}
 }
@@ -193,7 +186,7 @@ static void away_server_is_told_soon_and_found_again(void **state)
 	embedded_stop(f->embedded);
 	f->embedded = NULL;
 	crowd_start(&crowd, f->store);
-	pause_ms(1500);
+	fixture_pause_ms(1500);
 	struct reader sum = crowd_stop(&crowd);
 	assert_int_equal(sum.done + sum.other, 0);
 	assert_true(sum.away > READERS);
@@ -221,7 +214,7 @@ static void silent_server_is_not_waited_for(void **state)
 		.connection_url = fixture_secret(url), .prepare = true, .connections = 4, .vault = f->vault};
 	assert_done(store_open(&options, &store, &problem), problem);
 	crowd_start(&crowd, store);
-	pause_ms(1200);
+	fixture_pause_ms(1200);
 	struct reader sum = crowd_stop(&crowd);
 	assert_int_equal(sum.done + sum.other, 0);
 	assert_true(sum.slowest_ms < AWAY_LIMIT_MS);
@@ -238,12 +231,12 @@ static void server_that_takes_no_writes_is_away(void **state)
 	await_database(f);
 	fixture_sql(f, "ALTER SYSTEM SET default_transaction_read_only = on");
 	fixture_sql(f, "SELECT pg_reload_conf()");
-	pause_ms(200);
+	fixture_pause_ms(200);
 	assert_false(user_insert(f->store, f->arena, &given, &user, &problem));
 	assert_kind(problem, PROBLEM_DATABASE_UNAVAILABLE);
 	fixture_sql(f, "ALTER SYSTEM RESET default_transaction_read_only");
 	fixture_sql(f, "SELECT pg_reload_conf()");
-	pause_ms(200);
+	fixture_pause_ms(200);
 	assert_done(user_insert(f->store, f->arena, &given, &user, &problem), problem);
 }
 
@@ -271,7 +264,7 @@ static pthread_t hold_link(struct holder *holder, const struct fixture *f, const
 		"COMMIT",
 		owner_id, seconds);
 	assert_int_equal(pthread_create(&thread, NULL, hold, holder), 0);
-	pause_ms(200);
+	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
 	return thread;
 }
 
@@ -279,7 +272,7 @@ static void *terminate_waiting(void *argument)
 {
 	struct fixture own = *(const struct fixture *)argument;
 	own.arena = arena_new(1024 * 1024);
-	pause_ms(200);
+	fixture_await(&own, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "t");
 	fixture_sql(&own, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = "
 			  "'Lock'");
 	arena_free(own.arena);
@@ -354,7 +347,7 @@ static bool serve_in_order(struct pool *pool)
 	for (int i = 0; i < 6; i++) {
 		turns[i] = (struct turn){pool, i, &next, false};
 		assert_int_equal(pthread_create(&threads[i], NULL, take_turn, &turns[i]), 0);
-		pause_ms(30);
+		fixture_pause_ms(30);
 	}
 	pool_return(pool, connection);
 	for (int i = 0; i < 6; i++) {

@@ -10,10 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../../../gate/base/clock.h"
 #include "../../../gate/store/migrate.h"
 #include "fixture.h"
 #include "jobs.h"
@@ -69,10 +67,8 @@ static int start(void **state)
 	snprintf(socket_path, sizeof(socket_path), "%s/.s.PGSQL.6432", bouncer_dir);
 	write_settings(f, settings);
 	run_bouncer(settings);
-	for (int i = 0; i < 500 && access(socket_path, F_OK) != 0; i++) {
-		const struct timespec pause = {.tv_nsec = 20 * 1000000L};
-		nanosleep(&pause, NULL);
-	}
+	for (int i = 0; i < 500 && access(socket_path, F_OK) != 0; i++)
+		fixture_pause_ms(20);
 	store_close(f->store);
 	const char *url = arena_printf(f->arena, "host=%s port=6432 user=gatehouse dbname=other", bouncer_dir);
 	f->url = fixture_secret(url);
@@ -210,8 +206,7 @@ static void slow_statement_is_cancelled(void **state)
 	bool found = false;
 	assert_done(user_find(f->store, f->arena, "b-user", &found, &user, &problem), problem);
 	assert_int_equal(pthread_create(&thread, NULL, hold, f), 0);
-	const struct timespec begun = {.tv_nsec = 300 * 1000000L};
-	nanosleep(&begun, NULL);
+	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
 	assert_false(link_delete(f->store, f->arena, user.id, "github", &found, &link, &problem));
 	assert_kind(problem, PROBLEM_DATABASE_UNAVAILABLE);
 	pthread_join(thread, NULL);

@@ -3,7 +3,6 @@
  * comes back; what was judged still stands when it is handed out. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../../gate/store/links.h"
 #include "jobs.h"
@@ -12,12 +11,6 @@
 #define BUILDS 200
 #define WORKSPACES 50
 #define SOMEBODY "01900000-0000-7000-8000-00000000beef"
-
-static void pause_ms(long ms)
-{
-	const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-	nanosleep(&pause, NULL);
-}
 
 static bool claim_next(const struct fixture *f, const char *lease_id, int64_t lease_ms, struct build_claim *ret_claim)
 {
@@ -185,11 +178,11 @@ static void build_of_a_dead_provisioner_comes_back(void **state)
 	/* One dies with the claim, one with the build. */
 	assert_true(claim_next(f, SOMEBODY, 100, &claim));
 	assert_false(job_take(f->store, f->arena, NOBODY, 100, &dead));
-	pause_ms(150);
+	fixture_pause_ms(150);
 	assert_true(job_take(f->store, f->arena, NOBODY, 100, &dead));
 	assert_int_equal(dead.attempt, 1);
 	assert_false(claim_next(f, lease_id, JOB_LEASE_MS, &claim));
-	pause_ms(150);
+	fixture_pause_ms(150);
 	assert_true(claim_next(f, lease_id, JOB_LEASE_MS, &claim));
 	assert_true(claim.lapsed);
 	assert_string_equal(claim.had, NOBODY);
@@ -223,7 +216,7 @@ static void lease_is_renewed_and_given_back(void **state)
 	struct build_hold other = {record.build.id, SOMEBODY, 0};
 	assert_done(build_renew(f->store, &hold, JOB_LEASE_MS, &held, &until_ms, &problem), problem);
 	assert_true(held && until_ms > record.started_at_ms + JOB_LEASE_MS - 1);
-	pause_ms(150);
+	fixture_pause_ms(150);
 	assert_false(job_take(f->store, f->arena, SOMEBODY, JOB_LEASE_MS, &again));
 	assert_done(build_renew(f->store, &other, JOB_LEASE_MS, &held, &until_ms, &problem), problem);
 	assert_false(held);
@@ -264,7 +257,7 @@ static void *work_in_thread(void *argument)
 		arena_reset(arena);
 		if (!job_take(self->store, arena, self->id, 500, &record)) {
 			idle++;
-			pause_ms(50);
+			fixture_pause_ms(50);
 			continue;
 		}
 		idle = 0;

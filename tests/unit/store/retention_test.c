@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "../../../gate/base/clock.h"
 #include "../../../gate/base/metrics.h"
 #include "../../../gate/store/decisions.h"
 #include "fixture.h"
@@ -23,22 +21,6 @@ static long swept(struct arena *arena, const char *what)
 static long number(const struct fixture *f, const char *sql)
 {
 	return strtol(fixture_sql(f, sql), NULL, 10);
-}
-
-static void pause_ms(long ms)
-{
-	const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-	(void)nanosleep(&pause, NULL);
-}
-
-static void until(const struct fixture *f, const char *sql, long expected)
-{
-	struct deadline patience = deadline_in_ms(30000);
-	while (number(f, sql) != expected) {
-		if (deadline_passed(patience))
-			fail_msg("%s: %ld, not %ld", sql, number(f, sql), expected);
-		pause_ms(20);
-	}
 }
 
 static struct store *open_sweeping(const struct fixture *f, struct retention_limits limits)
@@ -71,8 +53,8 @@ static void old_decisions_go_whatever_they_said(void **state)
 	insert_aged(f, "allowed", 3000);
 	insert_aged(f, "refused", 3000);
 	struct store *store = open_sweeping(f, (struct retention_limits){.decisions_ms = 601 * INT64_C(60000) - 30000});
-	until(f, "SELECT count(*) FROM decisions", 1200);
-	pause_ms(100);
+	fixture_await(f, "SELECT count(*) FROM decisions", "1200");
+	fixture_pause_ms(100);
 	assert_int_equal(number(f, "SELECT count(*) FROM decisions"), 1200);
 	assert_int_equal(swept(f->arena, "old_decisions") - before, 4800);
 	store_close(store);
@@ -84,7 +66,7 @@ static void no_limit_keeps_all(void **state)
 	struct fixture *f = *state;
 	insert_aged(f, "refused", 2000);
 	struct store *store = open_sweeping(f, (struct retention_limits){.interval_ms = 10});
-	pause_ms(300);
+	fixture_pause_ms(300);
 	store_close(store);
 	assert_int_equal(number(f, "SELECT count(*) FROM decisions"), 2000);
 	fixture_sql(f, "DELETE FROM decisions");
@@ -98,8 +80,8 @@ static void too_many_refusals_go_oldest_first(void **state)
 	insert_aged(f, "refused", 2500);
 	insert_aged(f, "unverifiable", 2500);
 	struct store *store = open_sweeping(f, (struct retention_limits){.excess_above = 100});
-	until(f, "SELECT count(*) FROM decisions WHERE outcome <> 'allowed'", 100);
-	pause_ms(100);
+	fixture_await(f, "SELECT count(*) FROM decisions WHERE outcome <> 'allowed'", "100");
+	fixture_pause_ms(100);
 	assert_int_equal(number(f, "SELECT count(*) FROM decisions WHERE outcome <> 'allowed' AND created_at > now() - "
 				   "interval '52 minutes'"),
 		100);
@@ -109,7 +91,7 @@ static void too_many_refusals_go_oldest_first(void **state)
 	/* Checks that passed made nothing, too, and anybody may ask any number of them. */
 	fixture_sql(f, "UPDATE decisions SET surface = 'check'");
 	store = open_sweeping(f, (struct retention_limits){.excess_above = 100});
-	until(f, "SELECT count(*) FROM decisions", 100);
+	fixture_await(f, "SELECT count(*) FROM decisions", "100");
 	store_close(store);
 	fixture_sql(f, "DELETE FROM decisions");
 }
@@ -134,7 +116,7 @@ static void keys_and_exemptions_that_are_over_go(void **state)
 			       "now() - (n - 0.5) * interval '1 day' FROM generate_series(1, 1300) n",
 			       user.id, version.template_id));
 	struct store *store = open_sweeping(f, (struct retention_limits){.interval_ms = 60000});
-	until(f, "SELECT count(*) FROM exemptions", 30);
+	fixture_await(f, "SELECT count(*) FROM exemptions", "30");
 	assert_int_equal(number(f, "SELECT count(*) FROM idempotency_keys"), 100);
 	assert_int_equal(swept(f->arena, "idempotency_keys") - keys, 2500);
 	assert_int_equal(swept(f->arena, "exemptions") - exemptions, 1270);
@@ -150,7 +132,7 @@ static void several_processes_share_a_sweep(void **state)
 	insert_aged(f, "refused", 40000);
 	for (size_t i = 0; i < COUNT_OF(stores); i++)
 		stores[i] = open_sweeping(f, (struct retention_limits){.decisions_ms = 1, .interval_ms = 50});
-	until(f, "SELECT count(*) FROM decisions", 0);
+	fixture_await(f, "SELECT count(*) FROM decisions", "0");
 	for (size_t i = 0; i < COUNT_OF(stores); i++)
 		store_close(stores[i]);
 	assert_int_equal(swept(f->arena, "old_decisions") - before, 40000);
@@ -174,7 +156,7 @@ static long storm(const struct fixture *f, struct store *store, int rounds)
 	for (int round = 0; round < rounds; round++) {
 		for (int i = 0; i < 4000; i++)
 			refuse(store, "storm");
-		pause_ms(50);
+		fixture_pause_ms(50);
 		long now = number(f, "SELECT count(*) FROM decisions");
 		most = now > most ? now : most;
 	}
@@ -205,9 +187,9 @@ static void storm_is_written_while_a_sweep_goes_on(void **state)
 	struct store *store = open_sweeping(f, (struct retention_limits){.decisions_ms = 30000, .interval_ms = 60000});
 	for (int i = 0; i < 5000; i++)
 		refuse(store, "beside");
-	until(f, "SELECT count(*) FROM decisions WHERE request_id = 'beside'", 5000);
+	fixture_await(f, "SELECT count(*) FROM decisions WHERE request_id = 'beside'", "5000");
 	assert_true(number(f, "SELECT count(*) FROM decisions WHERE request_id IS NULL") > 0);
-	until(f, "SELECT count(*) FROM decisions WHERE request_id IS NULL", 0);
+	fixture_await(f, "SELECT count(*) FROM decisions WHERE request_id IS NULL", "0");
 	store_close(store);
 	fixture_sql(f, "DELETE FROM decisions");
 }
@@ -233,10 +215,10 @@ static void logins_that_are_over_go(void **state)
 	fixture_sql(f, "INSERT INTO login_attempts SELECT n::text, 1, now() + n * interval '1 hour' "
 		       "FROM generate_series(-1, 1, 2) n");
 	struct store *store = open_sweeping(f, (struct retention_limits){.interval_ms = 50});
-	until(f, "SELECT count(*) FROM device_grants", 1);
-	until(f, "SELECT count(*) FROM token_families", 1);
-	until(f, "SELECT count(*) FROM api_tokens WHERE family_id IS NOT NULL", 1);
-	until(f, "SELECT count(*) FROM login_attempts", 1);
+	fixture_await(f, "SELECT count(*) FROM device_grants", "1");
+	fixture_await(f, "SELECT count(*) FROM token_families", "1");
+	fixture_await(f, "SELECT count(*) FROM api_tokens WHERE family_id IS NOT NULL", "1");
+	fixture_await(f, "SELECT count(*) FROM login_attempts", "1");
 	store_close(store);
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM login_attempts WHERE until > now()"), "1");
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM token_families WHERE idle_until > now()"), "1");

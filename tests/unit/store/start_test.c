@@ -9,10 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../../../gate/base/clock.h"
 #include "../../../gate/base/log.h"
 #include "../../../gate/store/migrate.h"
 #include "fixture.h"
@@ -50,12 +48,6 @@ static void stop(struct fixture *f)
 {
 	embedded_stop(f->embedded);
 	f->embedded = NULL;
-}
-
-static void pause_ms(int64_t duration_ms)
-{
-	const struct timespec pause = {duration_ms / 1000, duration_ms % 1000 * 1000000L};
-	nanosleep(&pause, NULL);
 }
 
 /* A service in a process of its own; it writes one byte when its cluster answers and lives until it is killed. */
@@ -191,7 +183,7 @@ static void server_that_was_left_behind_is_ended(void **state)
 	pid_t waker = fork();
 	assert_true(waker >= 0);
 	if (waker == 0) {
-		pause_ms(500);
+		fixture_pause_ms(500);
 		kill(server, SIGCONT);
 		_exit(0);
 	}
@@ -207,7 +199,7 @@ static void interrupted_initdb_is_begun_anew(void **state)
 	for (size_t i = 0; i < COUNT_OF(delays_ms); i++) {
 		int ready[2];
 		pid_t pid = serve_elsewhere(f, ready);
-		pause_ms(delays_ms[i]);
+		fixture_pause_ms(delays_ms[i]);
 		kill_and_reap(pid);
 		close(ready[0]);
 	}
