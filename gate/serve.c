@@ -125,6 +125,15 @@ static void connect_parts(struct serving *serving)
 	serving->service.access_url = serving->engine.access_url;
 }
 
+/* RFC 8414 section 2 wants https of an issuer; plain http between other machines still serves who tries it out. */
+static void warn_of_clear_text(const char *access_url)
+{
+	if (!name_is_provider_url(access_url))
+		log_event(LOG_WARN,
+			"sessions, codes and tokens travel in clear text, and the command line refuses to log in",
+			log_string("access_url", access_url), log_string("setting", "GATEHOUSE_ACCESS_URL"));
+}
+
 static void announce(const struct serving *serving)
 {
 	(void)printf("gatehouse: listening on %s\n", serving->service.access_url);
@@ -135,6 +144,7 @@ static void announce(const struct serving *serving)
 		log_number("hook_port", serving->hook != NULL ? server_port(serving->hook) : 0),
 		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
 		log_number("providers", (int64_t)serving->engine.providers.count));
+	warn_of_clear_text(serving->service.access_url);
 }
 
 static void wait_for_signal(const struct serving *serving)

@@ -8,6 +8,7 @@
 
 #include "../base/log.h"
 #include "../http/identify.h"
+#include "../http/oauth_answer.h"
 #include "../http/service.h"
 #include "../http/subject.h"
 #include "../store/device_grants.h"
@@ -24,51 +25,16 @@
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-/* RFC 6749 section 5.1: beside no-store, which every answer has. */
-static void forbid_old_caches(struct reply *reply)
-{
-	reply_add_header(reply, "Pragma", "no-cache");
-}
-
-/* RFC 6749 section 5.2. Always returns true: the request is answered. */
-static bool refuse(struct reply *reply, int status, const char *error, const char *description)
-{
-	struct json *root = json_new_object();
-
-	json_add_string(root, "error", error);
-	json_add_string(root, "error_description", description);
-	reply_json(reply, status, root);
-	forbid_old_caches(reply);
-	reply->outcome = error;
-	return true;
-}
-
-/* What failed in the words of OAuth. A database that is away is no verdict about a code or a token: 503, and the client
- * tries again. */
-static bool tell_problem(const struct problem *problem, struct reply *reply)
-{
-	int status = problem_status(problem->kind);
-	const char *error = "server_error";
-
-	if (status < 500)
-		error = "invalid_request";
-	if (status == 503)
-		error = "temporarily_unavailable";
-	(void)refuse(reply, status, error, problem->message);
-	if (problem->retry_after_s > 0)
-		reply_add_header(reply, "Retry-After", arena_printf(reply->arena, "%u", problem->retry_after_s));
-	return true;
-}
-
 static bool missing(struct reply *reply, const char *name)
 {
-	return refuse(reply, 400, "invalid_request", arena_printf(reply->arena, "The parameter %s is missing.", name));
+	return oauth_refuse(
+		reply, 400, "invalid_request", arena_printf(reply->arena, "The parameter %s is missing.", name));
 }
 
 /* RFC 9110 section 15.5.2: a 401 says how to authenticate, also where nothing but the client's name would do. */
 static bool unknown_client(struct reply *reply, const char *description)
 {
-	(void)refuse(reply, 401, "invalid_client", description);
+	(void)oauth_refuse(reply, 401, "invalid_client", description);
 	reply_add_header(reply, "WWW-Authenticate", "Basic realm=\"gatehouse\"");
 	return true;
 }
@@ -121,7 +87,7 @@ static bool refuse_client(const struct request *request, const struct parameters
 
 static bool refuse_scope(const struct parameters *parameters, struct reply *reply)
 {
-	return parameters->scope != NULL && refuse(reply, 400, "invalid_scope", "There are no scopes here.");
+	return parameters->scope != NULL && oauth_refuse(reply, 400, "invalid_scope", "There are no scopes here.");
 }
 
 /* --- device authorization ----------------------------------------------------------------------------------------- */
@@ -140,10 +106,10 @@ static void show_codes(const struct request *request, const struct device_codes 
 	json_add_integer(root, "expires_in", codes->lifetime_s);
 	json_add_integer(root, "interval", codes->interval_s);
 	reply_json(reply, 200, root);
-	forbid_old_caches(reply);
+	oauth_forbid_old_caches(reply);
 }
 
-static bool authorize_device(const struct request *request, struct reply *reply, struct problem *problem)
+bool api_oauth2_device_authorization(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct parameters parameters = {.client_id = NULL};
 	struct device_codes codes;
@@ -161,14 +127,9 @@ static bool authorize_device(const struct request *request, struct reply *reply,
 		show_codes(request, &codes, reply);
 		return true;
 	}
-	(void)refuse(reply, 429, "temporarily_unavailable", "Too many logins wait for their users' answers.");
+	(void)oauth_refuse(reply, 429, "temporarily_unavailable", "Too many logins wait for their users' answers.");
 	reply_add_header(reply, "Retry-After", CROWDED_RETRY_AFTER);
 	return true;
-}
-
-bool api_oauth2_device_authorization(const struct request *request, struct reply *reply, struct problem *problem)
-{
-	return authorize_device(request, reply, problem) || tell_problem(problem, reply);
 }
 
 /* --- token -------------------------------------------------------------------------------------------------------- */
@@ -191,7 +152,7 @@ static void show_pair(const struct login_pair *pair, struct reply *reply)
 	json_add_integer(root, "expires_in", pair->access_left_ms / 1000);
 	json_add_string(root, "refresh_token", pair->refresh_token.text);
 	reply_json(reply, 200, root);
-	forbid_old_caches(reply);
+	oauth_forbid_old_caches(reply);
 }
 
 /* The login has begun, and nothing here takes it back. */
@@ -235,7 +196,7 @@ static bool redeem_code(const struct request *request, const struct parameters *
 	if (outcome.answer == GRANT_ANSWER_REDEEM)
 		note_login(request, outcome.user_id);
 	if (outcome.answer != GRANT_ANSWER_REDEEM && outcome.answer != GRANT_ANSWER_REPLAY)
-		return refuse(reply, 400, grant_answer_word(outcome.answer), describe(outcome.answer));
+		return oauth_refuse(reply, 400, grant_answer_word(outcome.answer), describe(outcome.answer));
 	show_pair(&outcome.pair, reply);
 	return true;
 }
@@ -265,12 +226,12 @@ static bool refresh_token(const struct request *request, const struct parameters
 	if (outcome.answer == FAMILY_REUSE)
 		note_reuse(request, outcome.user_id);
 	if (outcome.answer != FAMILY_ROTATE && outcome.answer != FAMILY_REPLAY)
-		return refuse(reply, 400, "invalid_grant", "The login has ended; log in again.");
+		return oauth_refuse(reply, 400, "invalid_grant", "The login has ended; log in again.");
 	show_pair(&outcome.pair, reply);
 	return true;
 }
 
-static bool give_token(const struct request *request, struct reply *reply, struct problem *problem)
+bool api_oauth2_token(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct parameters parameters = {.client_id = NULL};
 
@@ -284,13 +245,8 @@ static bool give_token(const struct request *request, struct reply *reply, struc
 		return redeem_code(request, &parameters, reply, problem);
 	if (strcmp(parameters.grant_type, GRANT_TYPE_REFRESH_TOKEN) == 0)
 		return refresh_token(request, &parameters, reply, problem);
-	return refuse(
+	return oauth_refuse(
 		reply, 400, "unsupported_grant_type", "Device codes and refresh tokens are changed for tokens here.");
-}
-
-bool api_oauth2_token(const struct request *request, struct reply *reply, struct problem *problem)
-{
-	return give_token(request, reply, problem) || tell_problem(problem, reply);
 }
 
 /* --- revocation --------------------------------------------------------------------------------------------------- */
@@ -319,7 +275,7 @@ static bool end_token(
 	return true;
 }
 
-static bool revoke(const struct request *request, struct reply *reply, struct problem *problem)
+bool api_oauth2_revoke(const struct request *request, struct reply *reply, struct problem *problem)
 {
 	struct parameters parameters = {.client_id = NULL};
 	enum revocation revocation = REVOCATION_UNKNOWN;
@@ -331,19 +287,14 @@ static bool revoke(const struct request *request, struct reply *reply, struct pr
 	if (parameters.token == NULL)
 		return missing(reply, "token");
 	if (strncmp(parameters.token, API_KEY_PREFIX, strlen(API_KEY_PREFIX)) == 0)
-		return refuse(reply, 400, "unsupported_token_type",
+		return oauth_refuse(reply, 400, "unsupported_token_type",
 			"An API key is deleted at /api/v2/users/{user}/keys/tokens.");
 	if (!end_token(request, parameters.token, &revocation, problem))
 		return false;
 	if (revocation == REVOCATION_FOREIGN)
-		return refuse(reply, 400, "invalid_grant", "The token was issued to another client.");
+		return oauth_refuse(reply, 400, "invalid_grant", "The token was issued to another client.");
 	/* RFC 7009 section 2.2: also for a token that nobody knows, which is what the client wanted. */
 	reply_empty(reply, 200);
-	forbid_old_caches(reply);
+	oauth_forbid_old_caches(reply);
 	return true;
-}
-
-bool api_oauth2_revoke(const struct request *request, struct reply *reply, struct problem *problem)
-{
-	return revoke(request, reply, problem) || tell_problem(problem, reply);
 }

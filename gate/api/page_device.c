@@ -41,8 +41,10 @@ static bool compare(const struct request *request, const struct browser_session 
 	struct reply *reply, struct problem *problem)
 {
 	struct page_frame frame = browser_frame(request, session, PAGE_DEVICE);
-	const struct device_entry entry = {
-		.user_code = user_code, .user_id = session->user.id, .address = request->address};
+	const struct device_entry entry = {.user_code = user_code,
+		.user_id = session->user.id,
+		.session_id = session->id,
+		.address = request->address};
 	struct device_entry_answer answer = {.end = DEVICE_ENTRY_NOT_FOUND};
 
 	if (!device_grant_look(request->service->store, request->arena, &entry, &answer, problem))
@@ -66,8 +68,10 @@ static bool answer_grant(const struct request *request, const struct browser_ses
 	bool approve, struct reply *reply, struct problem *problem)
 {
 	struct page_frame frame = browser_frame(request, session, PAGE_DEVICE);
-	const struct device_entry entry = {
-		.user_code = user_code, .user_id = session->user.id, .address = request->address};
+	const struct device_entry entry = {.user_code = user_code,
+		.user_id = session->user.id,
+		.session_id = session->id,
+		.address = request->address};
 	struct device_entry_answer answer = {.end = DEVICE_ENTRY_NOT_FOUND};
 
 	if (!device_grant_decide(request->service->store, request->arena, &entry, approve, &answer, problem))

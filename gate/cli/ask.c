@@ -33,6 +33,8 @@ struct http_answer cli_ask(struct cli *cli, const struct ask *ask)
 		add_header(&request, "Content-Type", "application/json");
 	if (ask->form != NULL)
 		add_header(&request, "Content-Type", "application/x-www-form-urlencoded");
+	if (ask->agent != NULL)
+		add_header(&request, "User-Agent", ask->agent);
 	if (ask->idempotency_key != NULL)
 		add_header(&request, "Idempotency-Key", ask->idempotency_key);
 	return http_client_ask(cli->http, &request, cli->arena);

@@ -17,6 +17,7 @@ struct ask {
 	const char *form;            /* application/x-www-form-urlencoded; NULL: none */
 	const char *json;            /* NULL: none */
 	const char *idempotency_key; /* NULL: none */
+	const char *agent;           /* the User-Agent; NULL: that of http_client.c */
 	int64_t timeout_ms;          /* 0: ASK_DEFAULT_MS */
 };
 

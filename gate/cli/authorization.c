@@ -2,13 +2,16 @@
 /* The device grant, refresh and revocation: see authorization.h. */
 #include "authorization.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "../base/json.h"
 #include "../base/text.h"
 #include "ask.h"
+#include "output.h"
 
 #define TEXT_BYTES_MAX 2048
 #define TOKEN_BYTES_MAX 16384
@@ -180,10 +183,25 @@ bool device_start_read(
 	return true;
 }
 
+/* Whoever approves is to know the machine again that they sit at (RFC 8628 section 5.4); no other request names it. */
+static const char *describe_machine(struct cli *cli)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (gethostname(name, sizeof(name)) != 0)
+		return NULL;
+	name[HOST_NAME_MAX] = '\0';
+	return arena_printf(cli->arena, "gatehouse on %s", output_plain(cli->arena, name));
+}
+
 bool authorization_start_device(struct cli *cli, struct device_start *ret_start, struct problem *problem)
 {
 	struct text form = begin_form(cli);
-	struct http_answer answer = ask_form(cli, "/oauth2/device_authorization", form.bytes);
+	struct http_answer answer = cli_ask(cli, &(struct ask){.method = "POST",
+							 .path = "/oauth2/device_authorization",
+							 .form = form.bytes,
+							 .agent = describe_machine(cli),
+							 .timeout_ms = AUTHORIZATION_MS});
 	SCOPED(json_release) struct json *root = NULL;
 	struct cli_grant wrong = {.error = ""};
 

@@ -14,6 +14,7 @@
 #include "../base/suggest.h"
 #include "../base/text.h"
 #include "ask.h"
+#include "authorization.h"
 #include "output.h"
 #include "policy.h"
 #include "token_file.h"
@@ -257,7 +258,8 @@ static bool find_profile(struct cli *cli, struct token_file *file, const char *p
 	size_t found = 0;
 
 	for (size_t i = 0; i < file->entry_count; i++) {
-		if (strcmp(file->entries[i].profile, profile) != 0)
+		if (strcmp(file->entries[i].profile, profile) != 0 ||
+			strcmp(file->entries[i].client_id, AUTHORIZATION_CLIENT_ID) != 0)
 			continue;
 		cli->issuer = file->entries[i].issuer;
 		found++;

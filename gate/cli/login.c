@@ -114,6 +114,18 @@ static int greet(struct cli *cli)
 	return EXIT_DONE;
 }
 
+/* Once, where it is decided, and not with every command. */
+static void warn_of_shared_place(const struct cli *cli)
+{
+	const char *kind = state_directory_shared(cli->state);
+
+	if (kind != NULL)
+		(void)fprintf(stderr,
+			"gatehouse: %s is on %s, where locks between machines may fail; set XDG_STATE_HOME to a place "
+			"on a local file system\n",
+			cli->state->path, kind);
+}
+
 static bool log_in(struct cli *cli, enum token_store store, struct problem *problem)
 {
 	struct device_start start;
@@ -128,6 +140,7 @@ static bool log_in(struct cli *cli, enum token_store store, struct problem *prob
 	output_progress_end(cli);
 	if (secret_is_empty(grant.access_token))
 		return problem_set(problem, PROBLEM_INTERNAL, "%.150s answered with %s.", cli->issuer, grant.error);
+	warn_of_shared_place(cli);
 	token_file_sweep(cli->state);
 	if (!session_save_login(cli, &grant, store, &replaced, problem)) {
 		struct problem unsaid = {.kind = PROBLEM_NONE};

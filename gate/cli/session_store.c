@@ -57,6 +57,11 @@ static bool load_from_keyring(struct cli *cli, struct token_entry *entry, struct
 
 /* --- both -------------------------------------------------------------------------------------------------------- */
 
+static struct token_key key_of(const struct cli *cli)
+{
+	return (struct token_key){.issuer = cli->issuer, .client_id = AUTHORIZATION_CLIENT_ID, .profile = cli->profile};
+}
+
 bool session_read(struct cli *cli, bool *ret_found, struct token_entry *ret_entry, struct problem *problem)
 {
 	struct token_file *file = arena_alloc(cli->arena, sizeof(*file));
@@ -65,7 +70,7 @@ bool session_read(struct cli *cli, bool *ret_found, struct token_entry *ret_entr
 	*ret_found = false;
 	if (!token_file_read(cli->state, cli->arena, file, problem))
 		return false;
-	entry = token_file_find(file, cli->issuer, cli->profile);
+	entry = token_file_find(file, key_of(cli));
 	if (entry == NULL)
 		return true;
 	*ret_found = true;
@@ -90,8 +95,9 @@ static bool replace(struct cli *cli, const struct token_entry *before, const str
 	*ret_end = SESSION_GONE;
 	if (!token_file_begin(cli->state, cli->arena, &change, problem))
 		return false;
-	entry = token_file_find(change.file, cli->issuer, cli->profile);
-	if (!is_same(entry, before)) {
+	entry = token_file_find(change.file, key_of(cli));
+	/* An attempt that failed when the file was in its place already is made again. */
+	if (!is_same(entry, before) && !is_same(entry, after)) {
 		token_file_abandon(&change);
 		return true;
 	}
@@ -164,7 +170,7 @@ static bool save_login(
 
 	if (!token_file_begin(cli->state, cli->arena, &change, problem))
 		return false;
-	entry = token_file_make(change.file, cli->issuer, cli->profile);
+	entry = token_file_make(change.file, key_of(cli));
 	if (entry == NULL) {
 		token_file_abandon(&change);
 		(void)problem_set(problem, PROBLEM_INTERNAL, "There are %d logins already.", TOKEN_ENTRIES_MAX);
@@ -216,7 +222,7 @@ bool session_remove(struct cli *cli, struct problem *problem)
 
 	if (!token_file_begin(cli->state, cli->arena, &change, problem))
 		return false;
-	entry = token_file_find(change.file, cli->issuer, cli->profile);
+	entry = token_file_find(change.file, key_of(cli));
 	in_keyring = entry != NULL && entry->store == TOKEN_STORE_KEYRING;
 	if (entry == NULL) {
 		token_file_abandon(&change);

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define DIRECTORY_NAME "gatehouse"
@@ -145,6 +148,27 @@ void state_directory_close(struct state_directory *directory)
 	if (directory->descriptor >= 0)
 		(void)close(directory->descriptor);
 	directory->descriptor = -1;
+}
+
+const char *state_directory_shared(const struct state_directory *directory)
+{
+	static const struct {
+		uint32_t magic;
+		const char *name;
+	} kinds[] = {
+		{NFS_SUPER_MAGIC, "NFS"},
+		{SMB2_SUPER_MAGIC, "SMB"},
+		{CIFS_SUPER_MAGIC, "SMB"},
+		{FUSE_SUPER_MAGIC, "FUSE"},
+	};
+	struct statfs status;
+
+	if (fstatfs(directory->descriptor, &status) != 0)
+		return NULL;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (kinds[i].magic == (uint32_t)status.f_type)
+			return kinds[i].name;
+	return NULL;
 }
 
 const char *state_file_distrust(int descriptor, mode_t forbidden)

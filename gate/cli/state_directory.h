@@ -29,6 +29,10 @@ MUST_CHECK bool state_directory_open_of_user(
 
 void state_directory_close(struct state_directory *directory);
 
+/* The kind of a file system that other machines may share, whose locks and renames are less sure than those of a local
+ * one; NULL: none that is known. */
+const char *state_directory_shared(const struct state_directory *directory);
+
 /* Why a file that was opened may not be trusted, in words that say how to mend it; NULL: it is regular, the user's own,
  * and closed to others. */
 const char *state_file_distrust(int descriptor, mode_t forbidden);

@@ -83,25 +83,26 @@ bool token_file_read(const struct state_directory *directory, struct arena *aren
 
 /* --- entries ----------------------------------------------------------------------------------------------------- */
 
-struct token_entry *token_file_find(struct token_file *file, const char *issuer, const char *profile)
+struct token_entry *token_file_find(struct token_file *file, struct token_key key)
 {
 	for (size_t i = 0; i < file->entry_count; i++) {
 		struct token_entry *entry = &file->entries[i];
 
-		if (strcmp(entry->issuer, issuer) == 0 && strcmp(entry->profile, profile) == 0)
+		if (strcmp(entry->issuer, key.issuer) == 0 && strcmp(entry->client_id, key.client_id) == 0 &&
+			strcmp(entry->profile, key.profile) == 0)
 			return entry;
 	}
 	return NULL;
 }
 
-struct token_entry *token_file_make(struct token_file *file, const char *issuer, const char *profile)
+struct token_entry *token_file_make(struct token_file *file, struct token_key key)
 {
-	struct token_entry *entry = token_file_find(file, issuer, profile);
+	struct token_entry *entry = token_file_find(file, key);
 
 	if (entry != NULL || file->entry_count == TOKEN_ENTRIES_MAX)
 		return entry;
 	entry = &file->entries[file->entry_count++];
-	*entry = (struct token_entry){.issuer = issuer, .profile = profile};
+	*entry = (struct token_entry){.issuer = key.issuer, .client_id = key.client_id, .profile = key.profile};
 	return entry;
 }
 
@@ -149,20 +150,30 @@ static int open_temporary(const struct state_directory *directory, char *ret_nam
 	return openat(directory->descriptor, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+/* A network file system may carry a rename out, lose the answer, and say of the second attempt that it failed. */
+static bool is_in_place(const struct state_directory *directory, const struct stat *written)
+{
+	struct stat named;
+
+	return fstatat(directory->descriptor, TOKEN_FILE_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       named.st_ino == written->st_ino && named.st_dev == written->st_dev;
+}
+
 static bool write_file(const struct state_directory *directory, const char *text)
 {
 	char name[64];
+	struct stat written = {.st_ino = 0};
 	int descriptor = open_temporary(directory, name, sizeof(name));
 	int wrong = 0;
 
 	if (descriptor < 0)
 		return false;
-	if (!write_whole(descriptor, text) || fsync(descriptor) != 0)
+	if (!write_whole(descriptor, text) || fsync(descriptor) != 0 || fstat(descriptor, &written) != 0)
 		wrong = errno;
 	if (close(descriptor) != 0 && wrong == 0)
 		wrong = errno;
 	if (wrong == 0 && renameat(directory->descriptor, name, directory->descriptor, TOKEN_FILE_NAME) != 0)
-		wrong = errno;
+		wrong = is_in_place(directory, &written) ? 0 : errno;
 	if (wrong != 0) {
 		(void)unlinkat(directory->descriptor, name, 0);
 		errno = wrong;

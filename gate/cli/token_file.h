@@ -34,6 +34,13 @@ struct token_rest {
 
 enum token_store { TOKEN_STORE_FILE, TOKEN_STORE_KEYRING };
 
+/* Whose login it is: two clients of one service do not spend one another's tokens. */
+struct token_key {
+	const char *issuer;
+	const char *client_id;
+	const char *profile;
+};
+
 /* One login. Text lives in the arena of the file. */
 struct token_entry {
 	const char *issuer;
@@ -72,10 +79,10 @@ MUST_CHECK bool token_file_read(const struct state_directory *directory, struct 
 	struct token_file *ret_file, struct problem *problem);
 
 /* NULL: none. */
-struct token_entry *token_file_find(struct token_file *file, const char *issuer, const char *profile);
+struct token_entry *token_file_find(struct token_file *file, struct token_key key);
 
 /* The entry, made where there is none; NULL where the file is full. */
-struct token_entry *token_file_make(struct token_file *file, const char *issuer, const char *profile);
+struct token_entry *token_file_make(struct token_file *file, struct token_key key);
 void token_file_remove(struct token_file *file, struct token_entry *entry);
 
 /* Reads the file with its lock held, for a change that ends with token_file_commit or token_file_abandon. */

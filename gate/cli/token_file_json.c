@@ -145,7 +145,7 @@ static bool read_entries(const struct json *list, struct arena *arena, struct to
 
 		if (!read_entry(value, arena, &entry, problem))
 			return false;
-		if (token_file_find(file, entry.issuer, entry.profile) != NULL)
+		if (token_file_find(file, (struct token_key){entry.issuer, entry.client_id, entry.profile}) != NULL)
 			return malformed(problem, "it has a login twice");
 		file->entries[file->entry_count++] = entry;
 	}

@@ -100,20 +100,27 @@ static void pause_ms(int64_t step_ms, struct deadline deadline)
 	(void)nanosleep(&duration, NULL);
 }
 
+/* A network file system without its lock service, for one: waiting does not help. */
+static bool cannot_lock(const struct state_directory *directory, const char *name, struct problem *problem)
+{
+	(void)problem_set(problem, PROBLEM_INTERNAL, "Cannot lock the login: %s.",
+		strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+	return problem_detail(problem,
+		"The file system of %.200s/%.80s cannot lock; set XDG_STATE_HOME to a place on a local one.",
+		directory->path, name);
+}
+
 /* false: not held; problem says why. */
-static bool lock_opened(int descriptor, struct deadline deadline, struct problem *problem)
+static bool lock_opened(const struct state_directory *directory, const char *name, int descriptor,
+	struct deadline deadline, struct problem *problem)
 {
 	int64_t step_ms = POLL_FIRST_MS;
 
 	while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
 		if (errno == EINTR)
 			continue;
-		if (errno != EWOULDBLOCK) {
-			(void)problem_set(problem, PROBLEM_INTERNAL, "Cannot lock the login: %s.",
-				strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
-			return problem_detail(problem, "This file system cannot lock; set XDG_STATE_HOME to a place on "
-						       "a local one.");
-		}
+		if (errno != EWOULDBLOCK)
+			return cannot_lock(directory, name, problem);
 		if (deadline_passed(deadline)) {
 			(void)problem_set(
 				problem, PROBLEM_OVERLOADED, "Another gatehouse process holds the lock of this login.");
@@ -136,7 +143,7 @@ bool token_lock_take(const struct state_directory *directory, const char *name, 
 
 		if (descriptor < 0)
 			return false;
-		if (!lock_opened(descriptor, deadline, problem)) {
+		if (!lock_opened(directory, name, descriptor, deadline, problem)) {
 			(void)close(descriptor);
 			return false;
 		}

@@ -9,6 +9,7 @@
 #include "../base/secret.h"
 #include "browser.h"
 #include "identify.h"
+#include "oauth_answer.h"
 
 /* What the lines before a body come to; more of them make the text grow. A text that grew piece by piece would copy a
  * large body several times. */
@@ -357,7 +358,8 @@ static void answer_problem(struct exchange *exchange, struct problem *problem)
 	if (problem->kind == PROBLEM_FORBIDDEN && exchange->route != NULL &&
 		exchange->route->caller == ROUTE_NEEDS_TOKEN)
 		challenge = "Bearer error=\"insufficient_scope\"";
-	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem))
+	if (!browser_tell_problem(&exchange->request, &exchange->reply, problem) &&
+		!oauth_tell_problem(&exchange->request, &exchange->reply, problem))
 		reply_problem(&exchange->reply, problem, exchange->request.id);
 	if (challenge != NULL)
 		reply_add_header(&exchange->reply, "WWW-Authenticate", challenge);

@@ -20,9 +20,6 @@ _Static_assert(SYMBOL_COUNT == 31, "39.6 bits are what the bounds on wrong codes
 /* Two codes of 39.6 bits meet once in a billion times a thousand live ones; twice in a row never. */
 #define INSERT_ROUNDS_MAX 3
 
-/* A loser of a race looks again, and then sees what the winner did. */
-#define POLL_ROUNDS_MAX 3
-
 /* A NUL between the purpose and the code: no other hash in the database is made so. */
 #define USER_CODE_PURPOSE "user code"
 
@@ -127,9 +124,7 @@ struct grant {
 	const char *id;
 	const char *client_id;
 	struct grant_facts facts;
-	struct sealed sealed;
-	int64_t access_expires_at_ms;
-	int64_t now_ms;
+	struct login_kept kept;
 };
 
 static bool read_grant(struct store *store, struct arena *arena, const uint8_t code_hash[SHA256_BYTES], bool *ret_found,
@@ -153,11 +148,7 @@ static bool read_grant(struct store *store, struct arena *arena, const uint8_t c
 	ret_grant->facts.expires_at_ms = row_time_ms(&row);
 	ret_grant->facts.redeemed_at_ms = row_time_ms(&row);
 	ret_grant->facts.pair_unused = row_bool(&row);
-	const uint8_t *bytes = row_bytes(&row, &ret_grant->sealed.size);
-	ret_grant->sealed.bytes =
-		bytes == NULL ? NULL : (uint8_t *)arena_copy_bytes(arena, bytes, ret_grant->sealed.size);
-	ret_grant->access_expires_at_ms = row_time_ms(&row);
-	ret_grant->now_ms = row_time_ms(&row);
+	login_read_kept(&row, arena, &ret_grant->kept);
 	return true;
 }
 
@@ -180,9 +171,9 @@ struct redemption {
 	struct login_mint mint;
 };
 
-/* *ret_done false: the code is not approved any more. */
-static bool redeem(struct store *store, struct arena *arena, const struct redemption *redemption, bool *ret_done,
-	struct device_outcome *ret_outcome, struct problem *problem)
+/* Not done: the code is not approved any more. */
+static bool redeem(struct store *store, struct arena *arena, const struct redemption *redemption,
+	struct login_minted *ret_minted, struct problem *problem)
 {
 	const struct login_mint *mint = &redemption->mint;
 	struct sealed sealed = login_seal(arena, redemption->device_code, mint);
@@ -200,28 +191,7 @@ static bool redeem(struct store *store, struct arena *arena, const struct redemp
 	bind_integer(&call, redemption->poll->limits.idle_ms);
 	bind_integer(&call, redemption->poll->limits.cap_ms);
 	bind_integer(&call, GRANT_LATE_MS);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_done = rows_count(&rows) > 0;
-	if (!*ret_done)
-		return true;
-	struct row row = row_at(&rows, 0);
-	ret_outcome->user_id = row_uuid(&row, arena);
-	int64_t expires_at_ms = row_time_ms(&row);
-	ret_outcome->pair = (struct login_pair){.access_token = mint->access_token,
-		.refresh_token = mint->refresh_token,
-		.access_left_ms = login_left_ms(expires_at_ms, row_time_ms(&row))};
-	return true;
-}
-
-static bool replay(struct arena *arena, const struct grant *grant, const struct redemption *redemption,
-	struct login_pair *ret_pair, struct problem *problem)
-{
-	ret_pair->access_left_ms = login_left_ms(grant->access_expires_at_ms, grant->now_ms);
-	if (login_open(arena, redemption->device_code, grant->sealed, ret_pair))
-		return true;
-	return problem_set(problem, PROBLEM_INTERNAL, "The tokens of a device code cannot be opened.");
+	return login_run(store, arena, &call, mint, ret_minted, problem);
 }
 
 /* One look and what follows from it. *ret_again: somebody was faster, and a new look will tell what they did. */
@@ -229,24 +199,26 @@ static bool poll_once(struct store *store, struct arena *arena, const struct red
 	struct device_outcome *ret_outcome, struct problem *problem)
 {
 	struct grant grant = {0};
+	struct login_minted minted;
 	bool found = false;
-	bool done = false;
 	*ret_again = false;
 	*ret_outcome = (struct device_outcome){.answer = GRANT_ANSWER_SPENT};
 	if (!read_grant(store, arena, redemption->code_hash, &found, &grant, problem))
 		return false;
 	if (!found || strcmp(grant.client_id, redemption->poll->client_id) != 0)
 		return true;
-	ret_outcome->answer = grant_judge_poll(&grant.facts, grant.now_ms);
+	ret_outcome->answer = grant_judge_poll(&grant.facts, grant.kept.now_ms);
 	if (ret_outcome->answer == GRANT_ANSWER_PENDING || ret_outcome->answer == GRANT_ANSWER_SLOW_DOWN)
 		return note_poll(store, grant.id, ret_outcome->answer == GRANT_ANSWER_SLOW_DOWN, problem);
 	if (ret_outcome->answer == GRANT_ANSWER_REPLAY)
-		return replay(arena, &grant, redemption, &ret_outcome->pair, problem);
+		return login_replay(arena, redemption->device_code, &grant.kept, &ret_outcome->pair, problem);
 	if (ret_outcome->answer != GRANT_ANSWER_REDEEM)
 		return true;
-	if (!redeem(store, arena, redemption, &done, ret_outcome, problem))
+	if (!redeem(store, arena, redemption, &minted, problem))
 		return false;
-	*ret_again = !done;
+	ret_outcome->user_id = minted.user_id;
+	ret_outcome->pair = minted.pair;
+	*ret_again = !minted.done;
 	return true;
 }
 
@@ -259,14 +231,10 @@ bool device_grant_poll(struct store *store, struct arena *arena, const struct de
 	hash_device_code(poll->device_code, redemption.code_hash);
 	uuid_new(redemption.family_id);
 	login_mint(arena, NULL, &redemption.mint);
-	for (int round = 0; again && round < POLL_ROUNDS_MAX; round++)
+	for (int round = 0; again && round < LOGIN_ROUNDS_MAX; round++)
 		if (!poll_once(store, arena, &redemption, &again, ret_outcome, problem))
 			return false;
-	if (!again)
-		return true;
-	problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The code is being answered just now.");
-	problem->retry_after_s = 1;
-	return false;
+	return !again || login_keeps_changing(problem);
 }
 
 /* --- a user's answer ---------------------------------------------------------------------------------------------- */
@@ -330,6 +298,7 @@ static bool enter(struct store *store, struct arena *arena, const struct device_
 	if (approve != NULL) {
 		bind_text(&call, entry->user_id);
 		bind_bool(&call, *approve);
+		bind_text(&call, entry->session_id);
 	}
 	SCOPED(rows_release) struct rows rows = {0};
 	if (!store_run(store, &call, &rows, problem))

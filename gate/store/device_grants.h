@@ -54,7 +54,8 @@ MUST_CHECK bool device_grant_poll(struct store *store, struct arena *arena, cons
 struct device_entry {
 	const char *user_code; /* as entered: case, blanks and punctuation do not matter */
 	const char *user_id;   /* whose session it is */
-	const char *address;   /* of the browser */
+	const char *session_id;
+	const char *address; /* of the browser */
 };
 
 /* A code that is wrong, expired or answered already is NOT_FOUND alike: nobody learns which codes exist. BLOCKED: too
@@ -90,8 +91,9 @@ MUST_CHECK bool device_grant_look(struct store *store, struct arena *arena, cons
 	struct device_entry_answer *ret_answer, struct problem *problem);
 
 /* Approves or denies in the user's name. Of several that answer one code the first one's answer stands, and the others
- * are told NOT_FOUND. A user who is suspended meanwhile is NOT_FOUND, too. Whoever asks checks the session and the
- * form's CSRF token first, and writes the audit row (`login.approve`, `login.deny`) after. */
+ * are told NOT_FOUND. A user who is suspended meanwhile is NOT_FOUND, too, and so is a session that is over. Whoever
+ * asks checks the session and the form's CSRF token first, and writes the audit row (`login.approve`, `login.deny`)
+ * after. */
 MUST_CHECK bool device_grant_decide(struct store *store, struct arena *arena, const struct device_entry *entry,
 	bool approve, struct device_entry_answer *ret_answer, struct problem *problem);
 

@@ -6,34 +6,19 @@
 
 #include "bounds.h"
 
-/* Lets secret scanners tell what leaked. */
-#define REFRESH_PREFIX "ghr_"
-#define ACCESS_PREFIX "gha_"
-
-#define TOKEN_BYTES (FAMILY_HANDLE_BYTES + SECRET_RANDOM_BYTES)
-#define TOKEN_CHARS (TOKEN_BYTES / 3 * 4)
-_Static_assert(TOKEN_BYTES % 3 == 0, "a refresh token is whole groups of base64url");
-
-/* What the pair is sealed for; and between its two tokens, which are base64url. */
-#define PAIR_PLACE "gatehouse login pair"
-#define PAIR_SEPARATOR ' '
-
-/* A loser of a race looks again, and then sees what the winner did. */
-#define REFRESH_ROUNDS_MAX 3
-
 /* --- tokens ------------------------------------------------------------------------------------------------------- */
 
 struct presented {
 	struct secret token;
-	uint8_t handle[FAMILY_HANDLE_BYTES];
+	uint8_t handle[LOGIN_HANDLE_BYTES];
 	uint8_t handle_hash[SHA256_BYTES];
 	uint8_t secret_hash[SHA256_BYTES];
 };
 
 bool family_is_token(const char *text)
 {
-	return strncmp(text, REFRESH_PREFIX, strlen(REFRESH_PREFIX)) == 0 &&
-	       strlen(text) == strlen(REFRESH_PREFIX) + TOKEN_CHARS;
+	return strncmp(text, LOGIN_REFRESH_PREFIX, strlen(LOGIN_REFRESH_PREFIX)) == 0 &&
+	       strlen(text) == strlen(LOGIN_REFRESH_PREFIX) + LOGIN_REFRESH_CHARS;
 }
 
 static bool read_token(struct arena *arena, const char *text, struct presented *ret_presented)
@@ -41,66 +26,14 @@ static bool read_token(struct arena *arena, const char *text, struct presented *
 	uint8_t *bytes = NULL;
 	size_t size = 0;
 	if (!family_is_token(text) ||
-		!base64url_decode(arena, text + strlen(REFRESH_PREFIX), TOKEN_CHARS, &bytes, &size) ||
-		size != TOKEN_BYTES)
+		!base64url_decode(arena, text + strlen(LOGIN_REFRESH_PREFIX), LOGIN_REFRESH_CHARS, &bytes, &size) ||
+		size != LOGIN_REFRESH_BYTES)
 		return false;
 	ret_presented->token = (struct secret){.text = text, .size = strlen(text)};
-	memcpy(ret_presented->handle, bytes, FAMILY_HANDLE_BYTES);
-	sha256(bytes, FAMILY_HANDLE_BYTES, ret_presented->handle_hash);
-	sha256(bytes + FAMILY_HANDLE_BYTES, SECRET_RANDOM_BYTES, ret_presented->secret_hash);
+	memcpy(ret_presented->handle, bytes, LOGIN_HANDLE_BYTES);
+	sha256(bytes, LOGIN_HANDLE_BYTES, ret_presented->handle_hash);
+	sha256(bytes + LOGIN_HANDLE_BYTES, SECRET_RANDOM_BYTES, ret_presented->secret_hash);
 	return true;
-}
-
-void login_mint(struct arena *arena, const uint8_t *handle, struct login_mint *ret_mint)
-{
-	uint8_t *bytes = arena_alloc(arena, TOKEN_BYTES);
-	random_bytes(bytes, TOKEN_BYTES);
-	if (handle != NULL)
-		memcpy(bytes, handle, FAMILY_HANDLE_BYTES);
-	char *refresh_token = arena_printf(arena, REFRESH_PREFIX "%s", base64url_encode(arena, bytes, TOKEN_BYTES));
-	ret_mint->refresh_token = (struct secret){.text = refresh_token, .size = strlen(refresh_token)};
-	ret_mint->access_token = secret_random(arena, ACCESS_PREFIX);
-	sha256(bytes, FAMILY_HANDLE_BYTES, ret_mint->handle_hash);
-	sha256(bytes + FAMILY_HANDLE_BYTES, SECRET_RANDOM_BYTES, ret_mint->head_hash);
-	sha256(ret_mint->access_token.text, ret_mint->access_token.size, ret_mint->access_hash);
-	uuid_new(ret_mint->access_id);
-}
-
-/* RFC 5869: the stored hash of the token tells nothing about this key. */
-static void pair_key(struct secret presented, uint8_t ret_key[AES_KEY_BYTES])
-{
-	const struct hkdf_input input = {.key = presented, .info = {.text = PAIR_PLACE, .size = strlen(PAIR_PLACE)}};
-	hkdf_sha256(&input, ret_key, AES_KEY_BYTES);
-}
-
-struct sealed login_seal(struct arena *arena, struct secret presented, const struct login_mint *mint)
-{
-	uint8_t *key = arena_alloc(arena, AES_KEY_BYTES);
-	char *pair = arena_printf(arena, "%s%c%s", mint->access_token.text, PAIR_SEPARATOR, mint->refresh_token.text);
-	pair_key(presented, key);
-	return aes_seal(arena, key, (struct secret){.text = pair, .size = strlen(pair)}, PAIR_PLACE);
-}
-
-bool login_open(struct arena *arena, struct secret presented, struct sealed sealed, struct login_pair *ret_pair)
-{
-	uint8_t *key = arena_alloc(arena, AES_KEY_BYTES);
-	struct secret pair = {0};
-	pair_key(presented, key);
-	if (sealed.bytes == NULL || !aes_open(arena, key, sealed, PAIR_PLACE, &pair))
-		return false;
-	const char *separator = memchr(pair.text, PAIR_SEPARATOR, pair.size);
-	if (separator == NULL)
-		return false;
-	size_t access_size = (size_t)(separator - pair.text);
-	ret_pair->access_token = secret_copy(arena, pair.text, access_size);
-	ret_pair->refresh_token = secret_copy(arena, separator + 1, pair.size - access_size - 1);
-	return true;
-}
-
-int64_t login_left_ms(int64_t expires_at_ms, int64_t now_ms)
-{
-	int64_t left_ms = expires_at_ms - now_ms;
-	return left_ms < 1000 ? 1000 : left_ms;
 }
 
 /* --- use ---------------------------------------------------------------------------------------------------------- */
@@ -110,9 +43,7 @@ struct family {
 	const char *user_id;
 	const char *client_id;
 	struct family_facts facts;
-	struct sealed sealed;
-	int64_t access_expires_at_ms;
-	int64_t now_ms;
+	struct login_kept kept;
 };
 
 static bool read_family(struct store *store, struct arena *arena, const struct presented *presented, bool *ret_found,
@@ -138,11 +69,7 @@ static bool read_family(struct store *store, struct arena *arena, const struct p
 	ret_family->facts.idle_until_ms = row_time_ms(&row);
 	ret_family->facts.expires_at_ms = row_time_ms(&row);
 	ret_family->facts.user_active = row_bool(&row);
-	const uint8_t *bytes = row_bytes(&row, &ret_family->sealed.size);
-	ret_family->sealed.bytes =
-		bytes == NULL ? NULL : (uint8_t *)arena_copy_bytes(arena, bytes, ret_family->sealed.size);
-	ret_family->access_expires_at_ms = row_time_ms(&row);
-	ret_family->now_ms = row_time_ms(&row);
+	login_read_kept(&row, arena, &ret_family->kept);
 	return true;
 }
 
@@ -153,9 +80,9 @@ struct rotation_step {
 	struct login_mint mint;
 };
 
-/* *ret_done false: it is not the newest any more, or its family has ended. */
-static bool run_rotation(struct store *store, struct arena *arena, const struct rotation_step *step, bool *ret_done,
-	struct login_pair *ret_pair, struct problem *problem)
+/* Not done: it is not the newest any more, or its family has ended. */
+static bool run_rotation(struct store *store, struct arena *arena, const struct rotation_step *step,
+	struct login_minted *ret_minted, struct problem *problem)
 {
 	struct sealed sealed = login_seal(arena, step->presented->token, &step->mint);
 	struct call call;
@@ -169,19 +96,7 @@ static bool run_rotation(struct store *store, struct arena *arena, const struct 
 	bind_text(&call, step->mint.access_id);
 	bind_integer(&call, step->use->limits.access_ms);
 	bind_integer(&call, step->use->limits.idle_ms);
-	SCOPED(rows_release) struct rows rows = {0};
-	if (!store_run(store, &call, &rows, problem))
-		return false;
-	*ret_done = rows_count(&rows) > 0;
-	if (!*ret_done)
-		return true;
-	struct row row = row_at(&rows, 0);
-	row_skip(&row, 1);
-	int64_t expires_at_ms = row_time_ms(&row);
-	*ret_pair = (struct login_pair){.access_token = step->mint.access_token,
-		.refresh_token = step->mint.refresh_token,
-		.access_left_ms = login_left_ms(expires_at_ms, row_time_ms(&row))};
-	return true;
+	return login_run(store, arena, &call, &step->mint, ret_minted, problem);
 }
 
 static bool delete_family(struct store *store, const char *id, struct problem *problem)
@@ -192,22 +107,13 @@ static bool delete_family(struct store *store, const char *id, struct problem *p
 	return store_do(store, &call, problem);
 }
 
-static bool replay(struct arena *arena, const struct family *family, const struct presented *presented,
-	struct login_pair *ret_pair, struct problem *problem)
-{
-	ret_pair->access_left_ms = login_left_ms(family->access_expires_at_ms, family->now_ms);
-	if (login_open(arena, presented->token, family->sealed, ret_pair))
-		return true;
-	return problem_set(problem, PROBLEM_INTERNAL, "The successor of a refresh token cannot be opened.");
-}
-
 /* One look and what follows from it. *ret_again: somebody was faster, and a new look will tell what they did. */
 static bool refresh_once(struct store *store, struct arena *arena, const struct rotation_step *step, bool *ret_again,
 	struct family_outcome *ret_outcome, struct problem *problem)
 {
 	struct family family = {0};
+	struct login_minted minted;
 	bool found = false;
-	bool done = false;
 	*ret_again = false;
 	*ret_outcome = (struct family_outcome){.answer = FAMILY_ENDED};
 	if (!read_family(store, arena, step->presented, &found, &family, problem))
@@ -215,16 +121,17 @@ static bool refresh_once(struct store *store, struct arena *arena, const struct 
 	if (!found || strcmp(family.client_id, step->use->client_id) != 0)
 		return true;
 	ret_outcome->user_id = family.user_id;
-	ret_outcome->answer = family_judge_refresh(&family.facts, family.now_ms);
+	ret_outcome->answer = family_judge_refresh(&family.facts, family.kept.now_ms);
 	if (ret_outcome->answer == FAMILY_REPLAY)
-		return replay(arena, &family, step->presented, &ret_outcome->pair, problem);
+		return login_replay(arena, step->presented->token, &family.kept, &ret_outcome->pair, problem);
 	if (ret_outcome->answer == FAMILY_REUSE)
 		return delete_family(store, family.id, problem);
 	if (ret_outcome->answer != FAMILY_ROTATE)
 		return true;
-	if (!run_rotation(store, arena, step, &done, &ret_outcome->pair, problem))
+	if (!run_rotation(store, arena, step, &minted, problem))
 		return false;
-	*ret_again = !done;
+	ret_outcome->pair = minted.pair;
+	*ret_again = !minted.done;
 	return true;
 }
 
@@ -238,14 +145,10 @@ bool family_refresh(struct store *store, struct arena *arena, const struct famil
 	if (!read_token(arena, use->token, presented))
 		return true;
 	login_mint(arena, presented->handle, &step.mint);
-	for (int round = 0; again && round < REFRESH_ROUNDS_MAX; round++)
+	for (int round = 0; again && round < LOGIN_ROUNDS_MAX; round++)
 		if (!refresh_once(store, arena, &step, &again, ret_outcome, problem))
 			return false;
-	if (!again)
-		return true;
-	problem_set(problem, PROBLEM_CHANGED_MEANWHILE, "The login is being changed by others.");
-	problem->retry_after_s = 1;
-	return false;
+	return !again || login_keeps_changing(problem);
 }
 
 /* --- ends --------------------------------------------------------------------------------------------------------- */

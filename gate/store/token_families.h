@@ -8,21 +8,8 @@
 
 #include "call.h"
 #include "grant.h"
+#include "login_pair.h"
 #include "store.h"
-
-/* How long tokens live (settings login_access_lifetime, login_refresh_idle, login_family_cap). */
-struct login_limits {
-	int64_t access_ms;
-	int64_t idle_ms; /* an unused refresh token */
-	int64_t cap_ms;  /* the family, however often it is used */
-};
-
-/* What a client is given. */
-struct login_pair {
-	struct secret access_token;
-	struct secret refresh_token;
-	int64_t access_left_ms; /* at least 1000 */
-};
 
 /* A refresh token as a client sent it. */
 struct family_use {
@@ -62,31 +49,5 @@ MUST_CHECK bool family_trim(struct store *store, const char *user_id, size_t *re
 
 /* Whether a text has the form of a refresh token; else it is looked for nowhere. */
 bool family_is_token(const char *text);
-
-/* --- for the redemption of device codes, which begins a family ------------------------------------------------------
- */
-
-/* Tokens that are drawn before the statement that makes them good. */
-struct login_mint {
-	struct secret access_token;
-	struct secret refresh_token;
-	uint8_t handle_hash[SHA256_BYTES];
-	uint8_t head_hash[SHA256_BYTES];
-	uint8_t access_hash[SHA256_BYTES];
-	char access_id[UUID_TEXT_SIZE];
-};
-
-/* handle NULL: of a new family. */
-#define FAMILY_HANDLE_BYTES 16
-void login_mint(struct arena *arena, const uint8_t *handle, struct login_mint *ret_mint);
-
-/* The pair under a key that only the token gives which it was given for: whoever has it, may have the pair. Nothing in
- * the database opens it, so no key of the vault seals it. */
-struct sealed login_seal(struct arena *arena, struct secret presented, const struct login_mint *mint);
-MUST_CHECK bool login_open(
-	struct arena *arena, struct secret presented, struct sealed sealed, struct login_pair *ret_pair);
-
-/* What is left of a token's life on the database's clock, never less than a second. */
-int64_t login_left_ms(int64_t expires_at_ms, int64_t now_ms);
 
 #endif

@@ -1,6 +1,8 @@
 -- $1 hash of the user code, $2 what wrong codes are counted for (text[]), $3 how many of each are heard (bigint[]), $4 for how
--- long they count, in ms, $5 user id, $6 whether the user approves
--- As device_grant_look, and answers the code. Of two that answer at once the second finds it answered.
+-- long they count, in ms, $5 user id, $6 whether the user approves, $7 session id
+-- As device_grant_look, and answers the code. Of two that answer at once the second finds it answered. The user's row is
+-- locked: whoever suspends the user or ends the sessions is before this statement, and the answer is none, or ends what
+-- was approved.
 WITH found AS MATERIALIZED (
   SELECT g.id, g.client_id, g.address, g.agent, g.created_at, g.expires_at
   FROM device_grants g
@@ -8,7 +10,12 @@ WITH found AS MATERIALIZED (
 ), stand AS MATERIALIZED (
   SELECT login_attempts_count($2, $3, $4, CASE WHEN EXISTS (SELECT FROM found) THEN 0 ELSE 1 END) AS blocked_until
 ), owner AS MATERIALIZED (
-  SELECT u.id FROM users u WHERE u.id = $5 AND u.status = 'active' AND NOT u.is_system FOR SHARE
+  SELECT u.id
+  FROM users u
+  JOIN browser_sessions b ON b.user_id = u.id
+  WHERE u.id = $5 AND u.status = 'active' AND NOT u.is_system AND b.id = $7 AND b.user_generation = u.sessions_generation
+    AND b.expires_at > statement_timestamp()
+  FOR SHARE OF u
 ), decided AS (
   UPDATE device_grants g
   SET status = CASE WHEN $6 THEN 'approved' ELSE 'denied' END, user_id = o.id, decided_at = statement_timestamp()

@@ -37,12 +37,21 @@ test("D1 unknown parameters are ignored, empty ones absent, repeated ones refuse
   assert.equal((await begin({ client_id: CLIENT_ID, foo: "1", scope: "" })).status, 200);
   assertRefused(await begin([["client_id", CLIENT_ID], ["client_id", CLIENT_ID]]), 400, "invalid_request");
   assertRefused(await begin({ client_id: "" }), 400, "invalid_request");
-  assert.equal((await world.api("GET", "/oauth2/device_authorization")).status, 405);
-  assert.equal((await world.api("POST", "/oauth2/device_authorization", { body: { client_id: CLIENT_ID } })).status, 415);
   const broken = { "Content-Type": "application/x-www-form-urlencoded" };
   for (const raw of ["client_id=%", "client_id=%ff", "client_id=%00"])
     assertRefused(await world.api("POST", "/oauth2/device_authorization", { raw, headers: broken }), 400, "invalid_request");
-  assert.equal((await world.api("POST", "/oauth2/device_authorization", { raw: "client_id=\0", headers: broken })).status, 400);
+  assertRefused(await world.api("POST", "/oauth2/device_authorization", { raw: "client_id=\0", headers: broken }), 400, "invalid_request");
+});
+
+test("D1 R1 T3 what the server refuses before the endpoint has seen it is in the words of OAuth, too", async () => {
+  const large = { raw: `client_id=${"x".repeat(1100000)}`, headers: { "Content-Type": "application/x-www-form-urlencoded" } };
+  for (const path of ["/oauth2/device_authorization", "/oauth2/token", "/oauth2/revoke"]) {
+    const wrongMethod = await world.api("GET", path, { headers: { Accept: "text/html" } });
+    assertRefused(wrongMethod, 405, "invalid_request");
+    assert.equal(wrongMethod.headers.allow, "POST");
+    assertRefused(await world.api("POST", path, { body: { client_id: CLIENT_ID } }), 415, "invalid_request");
+    assertRefused(await world.api("POST", path, large), 413, "invalid_request");
+  }
 });
 
 test("D2 R2 the client is named, public, and the only one", async () => {
@@ -108,7 +117,8 @@ test("T4 an honest pace is never punished, haste is, and an approved code is giv
   assertRefused(await poll(world, codes), 400, "slow_down");
   await changeTime(codes, "polled_at", "- interval '6 seconds'");
   assertRefused(await poll(world, codes), 400, "slow_down");
-  await changeTime(codes, "polled_at", "- interval '15 seconds'");
+  // The interval is 15 s by now, and is measured from the last poll that came in time: fifteen seconds ago.
+  await changeTime(codes, "polled_at", "- interval '9 seconds'");
   assertRefused(await poll(world, codes), 400, "authorization_pending");
   await decide(world, codes, alice);
   assert.equal((await poll(world, codes)).status, 200);

@@ -99,6 +99,19 @@ test("R9 a login ends by idleness, by its cap, by suspension and with its user",
   await assertEnded(last);
 });
 
+test("R9 whoever's account at the sign-in service is to be another is logged in nowhere any more", async () => {
+  const dave = await world.createUser();
+  const tokens = await logIn(world, dave);
+  const codes = await startDevice(world);
+  await decide(world, codes, dave);
+  await world.expect(200, "PATCH", `/api/v2/users/${dave.id}`, { email: null });
+  assert.ok(await isAlive(tokens.access_token));
+  await world.expect(200, "PATCH", `/api/v2/users/${dave.id}`, { oidc_subject: null });
+  await assertEnded(tokens);
+  assertRefused(await poll(world, codes), 400, "access_denied");
+  assert.ok(await isAlive((await logIn(world, dave)).access_token));
+});
+
 test("R9 the settings are kept", async () => {
   const short = await world.replica({ settings: { LOGIN_ACCESS_LIFETIME: "1m", LOGIN_REFRESH_IDLE: "2m", LOGIN_FAMILY_CAP: "90s" } });
   const tokens = await logIn(world, alice, short);
@@ -172,6 +185,17 @@ test("M1 the path of the access URL stands behind the well-known one", async () 
   assert.equal(body.issuer, "https://example.org/gate");
   assert.equal(body.token_endpoint, "https://example.org/gate/oauth2/token");
   assertError(await replica.request("GET", "/.well-known/oauth-authorization-server"), 404, "not_found");
+});
+
+test("M1 an access URL in clear text beyond the loopback is warned of", async () => {
+  const isWarned = async (service) => {
+    const { text } = await service.request("GET", "/.well-known/oauth-authorization-server");
+    assert.equal(JSON.parse(text).issuer, service.accessUrl);
+    return service.logLines().some(({ level, setting }) => level === "warn" && setting === "GATEHOUSE_ACCESS_URL");
+  };
+  assert.equal(await isWarned(world.service), false);
+  for (const [ACCESS_URL, warned] of [["https://gate.example.org", false], ["http://gate.example.org", true]])
+    assert.equal(await isWarned(await world.replica({ settings: { HTTP_ADDRESS: `127.0.0.1:${await freePort()}`, ACCESS_URL } })), warned, ACCESS_URL);
 });
 
 test("B1 the scheme in any case, and one way to send a token", async () => {

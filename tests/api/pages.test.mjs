@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Browser } from "../support/browser.mjs";
+import { hashOf, poll, startDevice } from "../support/login.mjs";
 import { OAuthServer } from "../support/oauth_server.mjs";
 import { freePort } from "../support/process.mjs";
 import { newSecret } from "../support/service.mjs";
@@ -180,6 +181,26 @@ test("wrong codes are told alike, and too many of them end the trying", async ()
   assert.equal(answer.status, 429);
   assert.ok(Number(answer.headers["retry-after"]) >= 1);
   assert.equal((await get(browser, "/device?user_code=2345-6789")).status, 429);
+});
+
+test("a code that never was, is over, was answered or was redeemed is told in the same words, and stands in no log", async () => {
+  const { user, browser } = await signedIn();
+  const csrf = csrfOf((await get(browser, "/device")).text);
+  const codes = { unknown: { user_code: "2345-6789" } };
+  await world.sql("DELETE FROM login_attempts"); // what other tests entered from this address
+  for (const name of ["expired", "denied", "approved", "redeemed"]) codes[name] = await startDevice(world);
+  await world.sql("UPDATE device_grants SET expires_at = now() WHERE code_hash = $1", [hashOf(codes.expired.device_code)]);
+  for (const [name, decision] of [["denied", "deny"], ["approved", "approve"], ["redeemed", "approve"]])
+    assert.equal((await post(browser, "/device", { csrf, user_code: codes[name].user_code, decision })).status, 200);
+  assert.equal((await poll(world, codes.redeemed)).status, 200);
+  const told = new Set();
+  for (const { user_code } of Object.values(codes)) {
+    const pages = [await get(browser, `/device?user_code=${user_code}`), await post(browser, "/device", { csrf, user_code, decision: "approve" })];
+    for (const { status, text } of pages) told.add(`${status} ${text.replaceAll(user_code, "CODE")}`);
+    assert.ok(!service.output().includes(user_code) && !service.output().includes(user_code.replace("-", "")));
+  }
+  assert.equal(told.size, 1, [...told].join("\n"));
+  assert.equal((await world.sql("SELECT FROM token_families WHERE user_id = $1", [user.id])).length, 1);
 });
 
 test("a code of the provider: asked for, waiting, refused", async () => {

@@ -3,7 +3,7 @@
 // stand (RFC 8628 section 3.5, RFC 6749 section 5).
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { userInfo } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { lockName, Person } from "../support/cli.mjs";
@@ -35,7 +35,10 @@ describe("login", { concurrency: 8 }, () => {
     assert.deepEqual(person.read().current, { issuer: server.url, profile: "default" });
     const [asked] = server.requests;
     assert.deepEqual([asked.method, asked.form.get("client_id"), asked.authorization], ["POST", "gatehouse-cli", undefined]);
+    assert.equal(asked.agent, `gatehouse on ${hostname()}`, "who approves sees which machine asks");
+    assert.ok(server.requests.slice(1).every(({ agent }) => !agent.includes(hostname())), "and nobody else");
     assert.equal((await person.run(["whoami"])).code, 0, "without --url afterwards");
+    for (const { url } of server.requests) assert.doesNotMatch(url, /gh[a-z]?_|WXYZ/, "no token and no code in an address");
     assert.deepEqual(readdirSync(person.directory).filter((name) => name.startsWith(".")), []);
   });
 

@@ -206,6 +206,17 @@ describe("the lock", { concurrency: 4 }, () => {
     assert.deepEqual([code, server.requests.length], [5, 0]);
   });
 
+  test("that is held too long by who has stored a good token already costs nothing", async () => {
+    const { server, person, lock } = await newCase();
+    const holder = await holdLock(lock);
+    const waiting = whoami(person, { environment: { GATEHOUSE_LOCK_TIMEOUT: "1s" } });
+    await sleep(300);
+    person.seed(server, { expired: false, generation: 2 });
+    isAlice(await waiting);
+    await holder.release();
+    assert.equal(server.refreshes(), 0);
+  });
+
   test("that is held while the token is still good for a moment does not matter", async () => {
     const { server, person, lock } = await newCase({ expired: false });
     const holder = await holdLock(lock);

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { Browser } from "../support/browser.mjs";
 import { exchange } from "../support/http.mjs";
 import { Cluster } from "../support/postgres.mjs";
+import { decide, poll, postForm, refresh, revoke, startDevice } from "../support/login.mjs";
 import { eventually, runProgram } from "../support/process.mjs";
 import { CLIENT_SECRET } from "../support/provider.mjs";
 import { newSecret } from "../support/service.mjs";
@@ -152,6 +153,41 @@ test("a day of everything", async () => {
   note("no way", await exchange("GET", `${service.base}/external-auth/demo?ticket=${user.token}`, { headers: { Accept: "text/html" } }));
   note("no way back", await exchange("GET", `${service.base}/external-auth/demo/callback?code=${user.token}&state=${user.token}`, { headers: { Accept: "text/html" } }));
   note("header too large", await exchange("GET", `${service.base}/api/v2/users/me`, { headers: { Authorization: `Bearer ${user.token}${"x".repeat(20000)}` } }).catch(() => ({ headers: {}, text: "" })));
+
+  // Logins of the command line: codes that wait, are redeemed, are wrong or are somebody else's; tokens used in every way.
+  const login = async (codes) => {
+    await decide(world, codes, user);
+    const { body } = await poll(world, codes);
+    keep("a login's access token", body.access_token);
+    keep("a login's refresh token", body.refresh_token);
+    return body;
+  };
+  const codes = await startDevice(world);
+  const waiting = await startDevice(world);
+  for (const { device_code, user_code } of [codes, waiting]) {
+    keep("device code", device_code);
+    keep("user code", user_code);
+    keep("user code without its hyphen", user_code.replace("-", ""));
+  }
+  for (const again of [waiting, waiting]) note("a poll", await poll(world, again));
+  note("the code's address", await exchange("GET", waiting.verification_uri_complete, { headers: { Accept: "text/html" } }));
+  const first = await login(codes);
+  const { body: second } = await refresh(world, first.refresh_token);
+  keep("a second access token", second.access_token);
+  keep("a second refresh token", second.refresh_token);
+  note("a token where a code belongs", await poll(world, { device_code: second.refresh_token }));
+  note("a code where a token belongs", await refresh(world, waiting.device_code));
+  note("a token as client", await poll(world, waiting, { client_id: second.access_token }));
+  note("a token as grant", await poll(world, waiting, { grant_type: second.access_token }));
+  note("a token as scope", await refresh(world, second.refresh_token, { scope: second.access_token }));
+  note("a token given twice", await postForm(service, "/oauth2/token", [["refresh_token", second.refresh_token], ["refresh_token", first.refresh_token]]));
+  await ask("GET", `/api/v2/users/me?access_token=${second.access_token}`);
+  const { body: third } = await refresh(world, second.refresh_token);
+  keep("a third refresh token", third.refresh_token);
+  note("a refresh token used twice", await refresh(world, first.refresh_token));
+  await ask("GET", "/api/v2/users/me", { token: third.access_token });
+  note("revocation", await revoke(world, third.refresh_token));
+  note("revocation of an API key", await revoke(world, user.token));
 
   for (const { kind, value } of await demo.secrets()) keep(`provider's ${kind}`, value);
   assert.ok(secrets.size >= 40, `${secrets.size} secrets to look for`);

@@ -33,7 +33,7 @@ xargs grep -n '^[[:space:]]*#[[:space:]]*include' /dev/null <"$list" | awk -v li
 		seam["gate/http/identify.h"] = seam["gate/http/subject.h"] = seam["gate/http/page.h"] = 1
 		seam["gate/http/idempotency.h"] = seam["gate/http/session.h"] = 1
 		seam["gate/http/browser.h"] = seam["gate/http/link_session.h"] = 1
-		seam["gate/http/refusal.h"] = seam["gate/http/connected_page.h"] = 1
+		seam["gate/http/refusal.h"] = seam["gate/http/connected_page.h"] = seam["gate/http/oauth_answer.h"] = 1
 
 		# A foreign header and the one place that sees it.
 		home["^civetweb\\.h$"] = "^gate/http/server\\.c$"

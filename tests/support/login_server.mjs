@@ -65,7 +65,7 @@ export class LoginServer {
     const isForm = request.headers["content-type"] === "application/x-www-form-urlencoded";
     const asked = {
       method: request.method, path, url: request.url, text, at: Date.now(), form: new URLSearchParams(isForm ? text : ""),
-      authorization: request.headers.authorization, key: request.headers["idempotency-key"],
+      authorization: request.headers.authorization, agent: request.headers["user-agent"], key: request.headers["idempotency-key"],
     };
     this.requests.push(asked);
     const answer = (status, body, headers = {}) => {

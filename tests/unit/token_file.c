@@ -67,6 +67,9 @@ static void anything_else_is_refused(void **state)
 	}
 	assert_true(parse("{\"version\":1,\"logins\":[]}", &file));
 	assert_true(parse("{\"version\":1,\"logins\":[{" LOGIN "}]}", &file));
+	assert_true(parse("{\"version\":1,\"logins\":[{" LOGIN "},{\"issuer\":\"https://"
+							       "a\",\"client_id\":\"d\",\"profile\":\"p\"}]}",
+		&file));
 }
 
 static void entries_are_kept_apart(void **state)
@@ -75,20 +78,22 @@ static void entries_are_kept_apart(void **state)
 
 	(void)state;
 	file = (struct token_file){.current_issuer = "https://a", .current_profile = "q"};
-	assert_non_null(token_file_make(&file, "https://a", "p"));
-	assert_non_null(token_file_make(&file, "https://a", "q"));
-	assert_non_null(token_file_make(&file, "https://b", "p"));
-	assert_ptr_equal(token_file_make(&file, "https://a", "p"), &file.entries[0]);
+	assert_non_null(token_file_make(&file, (struct token_key){"https://a", "c", "p"}));
+	assert_non_null(token_file_make(&file, (struct token_key){"https://a", "c", "q"}));
+	assert_non_null(token_file_make(&file, (struct token_key){"https://b", "c", "p"}));
+	assert_ptr_equal(token_file_make(&file, (struct token_key){"https://a", "c", "p"}), &file.entries[0]);
 	assert_int_equal(file.entry_count, 3);
-	token_file_remove(&file, token_file_find(&file, "https://a", "q"));
+	assert_null(token_file_find(&file, (struct token_key){"https://a", "another", "p"}));
+	token_file_remove(&file, token_file_find(&file, (struct token_key){"https://a", "c", "q"}));
 	assert_int_equal(file.entry_count, 2);
-	assert_null(token_file_find(&file, "https://a", "q"));
-	assert_non_null(token_file_find(&file, "https://b", "p"));
+	assert_null(token_file_find(&file, (struct token_key){"https://a", "c", "q"}));
+	assert_non_null(token_file_find(&file, (struct token_key){"https://b", "c", "p"}));
 	assert_null(file.current_issuer);
 	while (file.entry_count < TOKEN_ENTRIES_MAX)
-		assert_non_null(token_file_make(&file, arena_printf(arena, "https://%zu", file.entry_count), "p"));
-	assert_null(token_file_make(&file, "https://one-more", "p"));
-	assert_non_null(token_file_make(&file, "https://b", "p"));
+		assert_non_null(token_file_make(
+			&file, (struct token_key){arena_printf(arena, "https://%zu", file.entry_count), "c", "p"}));
+	assert_null(token_file_make(&file, (struct token_key){"https://one-more", "c", "p"}));
+	assert_non_null(token_file_make(&file, (struct token_key){"https://b", "c", "p"}));
 }
 
 static void names_of_locks_do_not_meet(void **state)
@@ -123,8 +128,7 @@ static void a_change_is_private_and_whole(void **state)
 	assert_int_equal(directory.descriptor, -1);
 	assert_true(state_directory_open(arena, true, &directory, &problem));
 	assert_true(token_file_begin(&directory, arena, &change, &problem));
-	assert_non_null(token_file_make(change.file, "https://a", "p"));
-	change.file->entries[0].client_id = "c";
+	assert_non_null(token_file_make(change.file, (struct token_key){"https://a", "c", "p"}));
 	assert_true(token_file_commit(&change, arena, &problem));
 	assert_int_equal(change.lock.descriptor, -1);
 	assert_true(token_file_read(&directory, arena, &file, &problem));

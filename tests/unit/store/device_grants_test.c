@@ -208,14 +208,14 @@ static void wrong_codes_are_counted_for_address_and_everybody(void **state)
 	int heard = 0;
 	fixture_sql(f, "DELETE FROM login_attempts");
 	for (int i = 0; i < 30; i++) {
-		const struct device_entry entry = {"XXXX-XXXX", arena_printf(f->arena, "u%d", i), "10.1.1.1"};
+		const struct device_entry entry = {"XXXX-XXXX", arena_printf(f->arena, "u%d", i), NULL, "10.1.1.1"};
 		assert_done(device_grant_look(f->store, f->arena, &entry, &answer, &problem), problem);
 		heard += answer.end == DEVICE_ENTRY_NOT_FOUND;
 	}
 	assert_int_equal(heard, 20);
 	for (int i = 0; i < 100; i++) {
 		const struct device_entry entry = {
-			"XXXX-XXXX", arena_printf(f->arena, "v%d", i), arena_printf(f->arena, "10.2.0.%d", i)};
+			"XXXX-XXXX", arena_printf(f->arena, "v%d", i), NULL, arena_printf(f->arena, "10.2.0.%d", i)};
 		assert_done(device_grant_look(f->store, f->arena, &entry, &answer, &problem), problem);
 		heard += answer.end == DEVICE_ENTRY_NOT_FOUND;
 	}
@@ -313,6 +313,41 @@ static void suspending_or_deleting_ends_logins(void **state)
 	assert_false(login_works(f, pair_of_gone.access_token));
 }
 
+/* An answer that is under way when the user's sessions end is none; one that came before them is taken back. */
+static void session_that_is_over_answers_nothing(void **state)
+{
+	const struct fixture *f = *state;
+	struct user user = fixture_user(f, "f-over");
+	struct user other = fixture_user(f, "f-others");
+	struct device_codes codes = login_codes(f, "");
+	struct device_codes approved = login_codes(f, "");
+	const char *sessions[] = {login_session(f, &user), NULL, login_session(f, &other), user.id};
+	const struct user_change change = {.forget_sign_in = true};
+	struct device_entry_answer answer;
+	struct problem problem = {0};
+	bool found = false;
+	struct login_pair pair = login_begin(f, &user);
+	login_decide(f, &approved, &user, true);
+	assert_done(user_update(f->store, f->arena, &user, &change, &found, &user, &problem), problem);
+	/* The two users' sessions are counted alike, so that only whose it is tells them apart. */
+	fixture_sql(f, "UPDATE browser_sessions SET user_generation = 2 WHERE user_id <> (SELECT user_id FROM "
+		       "device_grants "
+		       "WHERE user_id IS NOT NULL LIMIT 1)");
+	sessions[1] = login_session(f, &user);
+	fixture_sql(f,
+		arena_printf(f->arena, "UPDATE browser_sessions SET expires_at = now() WHERE id = '%s'", sessions[1]));
+	for (size_t i = 0; i < COUNT_OF(sessions); i++) {
+		const struct device_entry entry = {codes.user_code, user.id, sessions[i], ""};
+		assert_done(device_grant_decide(f->store, f->arena, &entry, true, &answer, &problem), problem);
+		assert_int_equal(answer.end, DEVICE_ENTRY_NOT_FOUND);
+	}
+	assert_string_equal(login_status(f, &codes), "pending");
+	assert_int_equal(login_poll(f, &approved).answer, GRANT_ANSWER_DENIED);
+	assert_int_equal(login_refresh(f, pair.refresh_token.text).answer, FAMILY_ENDED);
+	assert_false(login_works(f, pair.access_token));
+	assert_int_equal(login_decide(f, &codes, &user, true), DEVICE_ENTRY_FOUND);
+}
+
 static void suspended_user_cannot_approve(void **state)
 {
 	const struct fixture *f = *state;
@@ -407,6 +442,7 @@ int main(void)
 		cmocka_unit_test_setup(predecessor_behind_its_grace_is_reuse, login_empty),
 		cmocka_unit_test_setup(logins_end_by_time, login_empty),
 		cmocka_unit_test_setup(suspending_or_deleting_ends_logins, login_empty),
+		cmocka_unit_test_setup(session_that_is_over_answers_nothing, login_empty),
 		cmocka_unit_test_setup(suspended_user_cannot_approve, login_empty),
 		cmocka_unit_test_setup(revocation_ends_what_is_the_clients, login_empty),
 		cmocka_unit_test_setup(oldest_login_goes, login_empty),

@@ -27,17 +27,29 @@ struct device_codes login_codes(const struct fixture *f, const char *address)
 
 struct device_entry_answer login_look(const struct fixture *f, const char *user_code, const struct user *user)
 {
-	const struct device_entry entry = {user_code, user->id, arena_printf(f->arena, "of %s", user->username)};
+	const struct device_entry entry = {.user_code = user_code,
+		.user_id = user->id,
+		.address = arena_printf(f->arena, "of %s", user->username)};
 	struct device_entry_answer answer;
 	struct problem problem = {0};
 	assert_done(device_grant_look(f->store, f->arena, &entry, &answer, &problem), problem);
 	return answer;
 }
 
+const char *login_session(const struct fixture *f, const struct user *user)
+{
+	return fixture_sql(f, arena_printf(f->arena,
+				      "INSERT INTO browser_sessions (hash, id, user_id, user_generation, expires_at) "
+				      "SELECT sha256(gen_random_uuid()::text::bytea), gen_random_uuid(), id, "
+				      "sessions_generation, now() + interval '1 hour' FROM users WHERE id = '%s' "
+				      "RETURNING id",
+				      user->id));
+}
+
 enum device_entry_end login_decide(
 	const struct fixture *f, const struct device_codes *codes, const struct user *user, bool approve)
 {
-	const struct device_entry entry = {codes->user_code, user->id, "127.0.0.1"};
+	const struct device_entry entry = {codes->user_code, user->id, login_session(f, user), "127.0.0.1"};
 	struct device_entry_answer answer;
 	struct problem problem = {0};
 	assert_done(device_grant_decide(f->store, f->arena, &entry, approve, &answer, &problem), problem);

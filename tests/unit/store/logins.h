@@ -22,6 +22,9 @@ enum device_entry_end login_decide(
 struct device_outcome login_poll(const struct fixture *f, const struct device_codes *codes);
 struct family_outcome login_refresh(const struct fixture *f, const char *refresh_token);
 
+/* The id of a new session of the user's. */
+const char *login_session(const struct fixture *f, const struct user *user);
+
 /* A whole login. */
 struct login_pair login_begin(const struct fixture *f, const struct user *user);
 

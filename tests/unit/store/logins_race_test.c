@@ -19,6 +19,8 @@ struct racer {
 	const char *secret;    /* device code or refresh token */
 	const char *user_code; /* of who approves */
 	const struct user *user;
+	const char *session_id;
+	bool denies;
 	struct device_outcome polled;
 	struct family_outcome refreshed;
 	struct device_entry_answer entry;
@@ -44,12 +46,12 @@ static void *refresh_in_thread(void *argument)
 	return NULL;
 }
 
-static void *approve_in_thread(void *argument)
+static void *answer_in_thread(void *argument)
 {
 	struct racer *self = argument;
-	const struct device_entry entry = {self->user_code, self->user->id, "127.0.0.1"};
+	const struct device_entry entry = {self->user_code, self->user->id, self->session_id, "127.0.0.1"};
 	pthread_barrier_wait(self->barrier);
-	self->done = device_grant_decide(self->store, self->arena, &entry, true, &self->entry, &self->problem);
+	self->done = device_grant_decide(self->store, self->arena, &entry, !self->denies, &self->entry, &self->problem);
 	return NULL;
 }
 
@@ -133,6 +135,38 @@ static void of_fifty_refreshes_one_makes_a_head(void **state)
 	store_close(store);
 }
 
+/* Two users, each of whom says yes and no many times: one answer counts, and it is its user's. */
+static void of_twenty_answers_of_two_users_one_counts(void **state)
+{
+	const struct fixture *f = *state;
+	const struct user users[] = {fixture_user(f, "r-first"), fixture_user(f, "r-second")};
+	struct store *store = fixture_open(f, 16, true);
+	pthread_barrier_t barrier;
+	struct racer racers[20];
+	struct device_codes codes = login_codes(f, "");
+	const struct racer *winner = NULL;
+	crowd_make(racers, COUNT_OF(racers), store, &barrier);
+	for (size_t i = 0; i < COUNT_OF(racers); i++) {
+		racers[i].user_code = codes.user_code;
+		racers[i].user = &users[i % 2];
+		racers[i].session_id = login_session(f, racers[i].user);
+		racers[i].denies = i / 2 % 2;
+	}
+	job_race(COUNT_OF(racers), racers, sizeof(racers[0]), answer_in_thread);
+	for (size_t i = 0; i < COUNT_OF(racers); i++) {
+		assert_done(racers[i].done, racers[i].problem);
+		if (racers[i].entry.end != DEVICE_ENTRY_FOUND)
+			continue;
+		assert_null(winner);
+		winner = &racers[i];
+	}
+	assert_non_null(winner);
+	assert_string_equal(login_status(f, &codes), winner->denies ? "denied" : "approved");
+	assert_string_equal(fixture_sql(f, "SELECT user_id FROM device_grants"), winner->user->id);
+	crowd_drop(racers, COUNT_OF(racers), &barrier);
+	store_close(store);
+}
+
 static int rounds(void)
 {
 	const char *given = getenv("GATEHOUSE_RACE_ROUNDS");
@@ -144,6 +178,7 @@ static void approval_that_races_redemption_makes_one_login(void **state)
 {
 	const struct fixture *f = *state;
 	struct user user = fixture_user(f, "r-approve");
+	const char *session_id = login_session(f, &user);
 	struct store *store = fixture_open(f, 4, true);
 	for (int round = 0; round < rounds(); round++) {
 		pthread_barrier_t barrier;
@@ -156,7 +191,8 @@ static void approval_that_races_redemption_makes_one_login(void **state)
 			racers[i].secret = codes.device_code.text;
 			racers[i].user_code = codes.user_code;
 			racers[i].user = &user;
-			pthread_create(&threads[i], NULL, i % 2 ? poll_in_thread : approve_in_thread, &racers[i]);
+			racers[i].session_id = session_id;
+			pthread_create(&threads[i], NULL, i % 2 ? poll_in_thread : answer_in_thread, &racers[i]);
 		}
 		for (size_t i = 0; i < COUNT_OF(racers); i++) {
 			pthread_join(threads[i], NULL);
@@ -209,6 +245,7 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 {
 	const struct fixture *f = *state;
 	struct user user = fixture_user(f, "r-guess");
+	const char *session_id = login_session(f, &user);
 	struct store *store = fixture_open(f, 16, true);
 	pthread_barrier_t barrier;
 	struct racer racers[CROWD];
@@ -216,9 +253,10 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 	int heard = 0;
 	for (size_t i = 0; i < CROWD; i++) {
 		racers[i].user = &user;
+		racers[i].session_id = session_id;
 		racers[i].user_code = "XXXX-XXXX";
 	}
-	job_race(CROWD, racers, sizeof(racers[0]), approve_in_thread);
+	job_race(CROWD, racers, sizeof(racers[0]), answer_in_thread);
 	for (size_t i = 0; i < CROWD; i++) {
 		assert_done(racers[i].done, racers[i].problem);
 		heard += racers[i].entry.end == DEVICE_ENTRY_NOT_FOUND;
@@ -269,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(of_fifty_polls_one_makes_a_family, login_empty),
 		cmocka_unit_test_setup(of_fifty_refreshes_one_makes_a_head, login_empty),
+		cmocka_unit_test_setup(of_twenty_answers_of_two_users_one_counts, login_empty),
 		cmocka_unit_test_setup(approval_that_races_redemption_makes_one_login, login_empty),
 		cmocka_unit_test_setup(suspension_that_races_redemption_leaves_no_login, login_empty),
 		cmocka_unit_test_setup(parallel_guesses_are_counted_one_by_one, login_empty),
