@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../../gate/base/metrics.h"
 #include "fixture.h"
@@ -34,12 +33,6 @@ struct crowd {
 	struct user users[ASKERS];
 	struct asker askers[ASKERS];
 };
-
-static void pause_ms(long duration_ms)
-{
-	const struct timespec pause = {duration_ms / 1000, duration_ms % 1000 * 1000000L};
-	nanosleep(&pause, NULL);
-}
 
 static const char *name_of(const struct fixture *f, const char *prefix, size_t number)
 {
@@ -150,9 +143,9 @@ static void await_blocked(const struct fixture *f, long count)
 {
 	const char *sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
 	for (int i = 0; i < 500 && strtol(fixture_sql(f, sql), NULL, 10) < count; i++)
-		pause_ms(10);
+		fixture_pause_ms(10);
 	/* Who is not blocked by then queues; one who comes later is asked with others that do. */
-	pause_ms(200);
+	fixture_pause_ms(200);
 }
 
 static void unlock(PGconn *pg)
