@@ -45,8 +45,8 @@
 /* A token's caller is remembered this long; another replica notices a deleted token or a suspended user so late. */
 #define IDENTITY_CACHE_MS 2000
 
-/* Questions before the gate in one statement. Each beyond the tenth hardly makes the others cheaper any more, and makes all
- * wait some microseconds longer. */
+/* Questions before the gate in one statement. Each beyond the tenth hardly makes the others cheaper any more, and makes
+ * all wait some microseconds longer. */
 #define FACTS_BATCH_MAX 32
 
 /* The decision log's queue of refusals: at 300 bytes a row under 3 MiB; a full one drops and counts. */
@@ -224,10 +224,10 @@
 
 /* 8 of 31 symbols are 39.6 bits. Wrong codes that are heard within the life of one: somebody who mistypes does it a few
  * times, an office is many of them, and twice as many as everybody's together (two windows may touch one code's life)
- * stay below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). The bound is not divided by the codes
- * that live: whoever asks for many of them would keep everybody from entering theirs. With all of DEVICE_LIVE_MAX alive
- * it is 2^-22 for some code of them, by nine accounts that are known; and whoever guesses one lets its owner in as the
- * guesser, not the guesser in as its owner. */
+ * stay below the 198 that keep one code's guessing at 2^-32 (RFC 8628 section 5.1). The bound is not divided by the
+ * codes that live: whoever asks for many of them would keep everybody from entering theirs. With all of DEVICE_LIVE_MAX
+ * alive it is 2^-22 for some code of them, by nine accounts that are known; and whoever guesses one lets its owner in
+ * as the guesser, not the guesser in as its owner. */
 #define DEVICE_WRONG_OF_ACCOUNT_MAX 10
 #define DEVICE_WRONG_OF_ADDRESS_MAX 20
 #define DEVICE_WRONG_MAX 90

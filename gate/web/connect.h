@@ -33,7 +33,7 @@ struct page_connected {
 	const char *account; /* NULL: not known */
 	size_t installation_count;
 	const struct page_installation *installations; /* NULL: not known, or the provider has no app */
-	const char *install_url; /* where the provider's app is installed; NULL: it has none */
+	const char *install_url;                       /* where the provider's app is installed; NULL: it has none */
 };
 
 char *page_connected(struct arena *arena, const struct page_frame *frame, const struct page_connected *connected);

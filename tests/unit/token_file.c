@@ -68,7 +68,7 @@ static void anything_else_is_refused(void **state)
 	assert_true(parse("{\"version\":1,\"logins\":[]}", &file));
 	assert_true(parse("{\"version\":1,\"logins\":[{" LOGIN "}]}", &file));
 	assert_true(parse("{\"version\":1,\"logins\":[{" LOGIN "},{\"issuer\":\"https://"
-							       "a\",\"client_id\":\"d\",\"profile\":\"p\"}]}",
+			  "a\",\"client_id\":\"d\",\"profile\":\"p\"}]}",
 		&file));
 }
 
