@@ -154,6 +154,20 @@ static void unlock(PGconn *pg)
 	PQfinish(pg);
 }
 
+/* All ask while two statements wait for the lock; the rest queue behind them until it goes. `meanwhile` may be NULL. */
+static void crowd_ask_behind_lock(struct crowd *crowd, const char *meanwhile)
+{
+	PGconn *lock = lock_users(crowd->fixture);
+	crowd_ask(crowd, crowd->fixture->store);
+	await_blocked(crowd->fixture, 2);
+	if (meanwhile != NULL) {
+		(void)fixture_sql(crowd->fixture, meanwhile);
+		await_blocked(crowd->fixture, 2);
+	}
+	unlock(lock);
+	crowd_await(crowd);
+}
+
 static long counted(const char *name)
 {
 	struct arena *arena = arena_new(ARENA_BYTES_MAX);
@@ -175,11 +189,7 @@ static void questions_that_wait_share_a_statement(void **state)
 		ask_in(crowd, i, (enum way)(i % WAY_COUNT));
 	long statements = counted(STATEMENTS);
 	long questions = counted(QUESTIONS);
-	PGconn *lock = lock_users(crowd->fixture);
-	crowd_ask(crowd, crowd->fixture->store);
-	await_blocked(crowd->fixture, 2);
-	unlock(lock);
-	crowd_await(crowd);
+	crowd_ask_behind_lock(crowd, NULL);
 	for (size_t i = 0; i < ASKERS; i++)
 		assert_own_answer(crowd, i, (enum way)(i % WAY_COUNT));
 	assert_int_equal(counted(QUESTIONS) - questions, ASKERS);
@@ -194,11 +204,7 @@ static void a_question_that_cannot_be_asked_fails_alone(void **state)
 	for (size_t i = 0; i < ASKERS; i++)
 		ask_in(crowd, i, BY_NAME);
 	crowd->askers[ASKERS / 2].question.version_id = "no-uuid";
-	PGconn *lock = lock_users(crowd->fixture);
-	crowd_ask(crowd, crowd->fixture->store);
-	await_blocked(crowd->fixture, 2);
-	unlock(lock);
-	crowd_await(crowd);
+	crowd_ask_behind_lock(crowd, NULL);
 	for (size_t i = 0; i < ASKERS; i++)
 		if (i != ASKERS / 2)
 			assert_own_answer(crowd, i, BY_NAME);
@@ -212,14 +218,8 @@ static void a_connection_that_ends_under_a_statement_costs_nobody_the_answer(voi
 	struct crowd *crowd = *state;
 	for (size_t i = 0; i < ASKERS; i++)
 		ask_in(crowd, i, BY_ID);
-	PGconn *lock = lock_users(crowd->fixture);
-	crowd_ask(crowd, crowd->fixture->store);
-	await_blocked(crowd->fixture, 2);
-	(void)fixture_sql(crowd->fixture, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
-					  "wait_event_type = 'Lock'");
-	await_blocked(crowd->fixture, 2);
-	unlock(lock);
-	crowd_await(crowd);
+	crowd_ask_behind_lock(crowd, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+				     "wait_event_type = 'Lock'");
 	for (size_t i = 0; i < ASKERS; i++)
 		assert_own_answer(crowd, i, BY_ID);
 	crowd_release(crowd);
