@@ -5,19 +5,12 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { lockName, Person } from "../support/cli.mjs";
-import { LoginServer } from "../support/login_server.mjs";
+import { newServer } from "../support/login_server.mjs";
 import { eventually } from "../support/process.mjs";
 
 const TOKEN = "/oauth2/token";
-const servers = [];
-async function newServer(fields = {}) {
-  const server = Object.assign(await LoginServer.start(), fields);
-  servers.push(server);
-  return server;
-}
-after(() => Promise.all(servers.map((server) => server.stop())));
 
 const login = (person, server, args = [], options) => person.run(["login", "--url", server.url, ...args], options);
 const gaps = (times) => times.slice(1).map((at, index) => at - times[index]);

@@ -5,22 +5,15 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockName, Person } from "../support/cli.mjs";
-import { LoginServer } from "../support/login_server.mjs";
+import { newServer } from "../support/login_server.mjs";
 import { eventually } from "../support/process.mjs";
 import { isRoot, isSanitized, nobody, publicBinary } from "../support/serve.mjs";
 
 const TOKEN = "/oauth2/token";
 const ME = "/api/v2/users/me";
-const servers = [];
-async function newServer(fields = {}) {
-  const server = Object.assign(await LoginServer.start(), fields);
-  servers.push(server);
-  return server;
-}
-after(() => Promise.all(servers.map((server) => server.stop())));
 
 async function newCase(fields = {}, options = {}) {
   const server = await newServer();

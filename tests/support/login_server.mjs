@@ -4,6 +4,7 @@
 // counts everything, and misbehaves as a test says.
 import http from "node:http";
 import { randomBytes } from "node:crypto";
+import { after } from "node:test";
 
 const newToken = (prefix) => prefix + randomBytes(32).toString("base64url");
 
@@ -144,4 +145,14 @@ export class LoginServer {
     }
     return answer(404, { message: "There is nothing here.", code: "not_found" });
   }
+}
+
+const running = [];
+after(() => Promise.all(running.map((server) => server.stop())));
+
+// A server for one case, which ends with the test file; `fields` change its defaults.
+export async function newServer(fields = {}) {
+  const server = Object.assign(await LoginServer.start(), fields);
+  running.push(server);
+  return server;
 }
