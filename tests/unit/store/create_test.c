@@ -228,11 +228,6 @@ struct unlinker {
 	const char *owner_id;
 };
 
-struct slow {
-	const struct fixture *fixture;
-	const char *sql;
-};
-
 static void *unlink_it(void *argument)
 {
 	struct unlinker *self = argument;
@@ -270,13 +265,6 @@ static void unlink_is_before_or_behind_a_create(void **state)
 	}
 }
 
-static void *create_slowly(void *argument)
-{
-	struct slow *slow = argument;
-	fixture_sql(slow->fixture, slow->sql);
-	return NULL;
-}
-
 /* The create's own statement is held open in a transaction: its lock on the link keeps an unlink waiting until the
  * workspace is there. */
 static void unlink_waits_for_a_create_that_has_begun(void **state)
@@ -288,22 +276,20 @@ static void unlink_waits_for_a_create_that_has_begun(void **state)
 	int64_t generation = fixture_link(f, user.id, "github", "t");
 	struct link link;
 	bool found = false;
-	pthread_t thread;
-	struct slow slow = {f, NULL};
 	const char *statement = statement_of(QUERY_WORKSPACE_INSERT)->text;
-	slow.sql = arena_printf(f->arena,
+	const char *sql = arena_printf(f->arena,
 		"PREPARE w AS %s; BEGIN; EXECUTE w (gen_random_uuid(), '%s', 'held', '%s', '{}', '[]', "
 		"gen_random_uuid(), "
 		"'{github}', '{%d}', gen_random_uuid(), 'r', 'api', 'create', '%s', NULL, 'c-held', 'allowed', "
 		"'allowed', NULL, '[]', 1, NULL, NULL, NULL, NULL, NULL, NULL); SELECT "
 		"pg_sleep(0.5); COMMIT",
 		statement, user.id, version.id, (int)generation, user.id);
-	assert_int_equal(pthread_create(&thread, NULL, create_slowly, &slow), 0);
+	PGconn *create = fixture_send(f, sql);
 	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
 	int64_t started_ms = clock_now_ms();
 	assert_done(link_delete(f->store, f->arena, user.id, "github", &found, &link, &problem), problem);
 	int64_t waited_ms = clock_now_ms() - started_ms;
-	pthread_join(thread, NULL);
+	fixture_receive(create);
 	assert_true(found && waited_ms > 100);
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM workspaces WHERE name = 'held'"), "1");
 }

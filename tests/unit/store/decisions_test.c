@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The decision log: what is written is read again, every filter and page is exact, and a queue that is full costs
  * refusals alone. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,10 +231,8 @@ static void full_queue_costs_no_allowed_create(void **state)
 	long before = metric(f->arena, "gatehouse_decision_log_dropped_total");
 	fixture_sql(f, "DELETE FROM decisions");
 	struct store *store = fixture_open(f, 4, true);
-	PGconn *holder = PQconnectdb(f->url.text);
-	PQclear(PQexec(holder, "BEGIN"));
-	PQclear(PQexec(holder, "INSERT INTO decisions (id, moment, outcome) VALUES ('" NOBODY "', 'create', "
-			       "'refused')"));
+	PGconn *holder = fixture_hold(f, "INSERT INTO decisions (id, moment, outcome) VALUES ('" NOBODY "', 'create', "
+					 "'refused')");
 	decision_enqueue(store, &(struct decision_row){.id = NOBODY, .moment = "create", .outcome = "refused"});
 	for (int i = 0; i < DECISION_QUEUE_MAX + 500; i++)
 		enqueue(f, store, (struct decision_row){.request_id = "overflow"});
@@ -250,8 +247,7 @@ static void full_queue_costs_no_allowed_create(void **state)
 	long dropped = metric(f->arena, "gatehouse_decision_log_dropped_total") - before;
 	assert_int_equal(dropped, 501);
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM decisions WHERE outcome = 'allowed'"), "50");
-	PQclear(PQexec(holder, "ROLLBACK"));
-	PQfinish(holder);
+	fixture_release(holder);
 	store_close(store);
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM decisions WHERE outcome = 'refused'"), "8192");
 	assert_string_equal(fixture_sql(f, "SELECT count(*) FROM decisions JOIN workspaces w ON w.decision_id = "

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions that come together share statements, and each gets its own answer, whatever becomes of the others. */
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,13 +129,10 @@ static void assert_own_answer(const struct crowd *crowd, size_t number, enum way
 	assert_string_equal(facts->links[0].access_token.text, name_of(crowd->fixture, provider_id, number));
 }
 
-/* Nobody reads a user before COMMIT; so statements wait, and questions behind them. */
+/* Nobody reads a user before it is released; so statements wait, and questions behind them. */
 static PGconn *lock_users(const struct fixture *f)
 {
-	PGconn *pg = PQconnectdb(f->url.text);
-	assert_int_equal(PQstatus(pg), CONNECTION_OK);
-	PQclear(PQexec(pg, "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE"));
-	return pg;
+	return fixture_hold(f, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
 }
 
 static void await_blocked(const struct fixture *f, long count)
@@ -146,12 +142,6 @@ static void await_blocked(const struct fixture *f, long count)
 		fixture_pause_ms(10);
 	/* Who is not blocked by then queues; one who comes later is asked with others that do. */
 	fixture_pause_ms(200);
-}
-
-static void unlock(PGconn *pg)
-{
-	PQclear(PQexec(pg, "COMMIT"));
-	PQfinish(pg);
 }
 
 /* All ask while two statements wait for the lock; the rest queue behind them until it goes. `meanwhile` may be NULL. */
@@ -164,7 +154,7 @@ static void crowd_ask_behind_lock(struct crowd *crowd, const char *meanwhile)
 		(void)fixture_sql(crowd->fixture, meanwhile);
 		await_blocked(crowd->fixture, 2);
 	}
-	unlock(lock);
+	fixture_release(lock);
 	crowd_await(crowd);
 }
 

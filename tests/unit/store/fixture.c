@@ -3,7 +3,6 @@
 #include "fixture.h"
 
 #include <ftw.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,13 +80,63 @@ int fixture_stop(void **state)
 	return 0;
 }
 
-const char *fixture_sql(const struct fixture *fixture, const char *sql)
+static PGconn *connect_to(const struct fixture *fixture)
 {
 	PGconn *connection = PQconnectdb(fixture->url.text);
-	PGresult *result = PQexec(connection, sql);
+	if (PQstatus(connection) != CONNECTION_OK)
+		fail_msg("%s", PQerrorMessage(connection));
+	return connection;
+}
+
+static void assert_result(PGconn *connection, const PGresult *result)
+{
 	ExecStatusType status = PQresultStatus(result);
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-		fail_msg("%s: %s", sql, PQerrorMessage(connection));
+		fail_msg("%s", PQerrorMessage(connection));
+}
+
+PGconn *fixture_send(const struct fixture *fixture, const char *sql)
+{
+	PGconn *connection = connect_to(fixture);
+	assert_int_equal(PQsendQuery(connection, sql), 1);
+	return connection;
+}
+
+void fixture_receive(PGconn *connection)
+{
+	for (PGresult *result = PQgetResult(connection); result != NULL; result = PQgetResult(connection)) {
+		assert_result(connection, result);
+		PQclear(result);
+	}
+	PQfinish(connection);
+}
+
+static void run(PGconn *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection, sql);
+	assert_result(connection, result);
+	PQclear(result);
+}
+
+PGconn *fixture_hold(const struct fixture *fixture, const char *sql)
+{
+	PGconn *connection = connect_to(fixture);
+	run(connection, "BEGIN");
+	run(connection, sql);
+	return connection;
+}
+
+void fixture_release(PGconn *connection)
+{
+	run(connection, "ROLLBACK");
+	PQfinish(connection);
+}
+
+const char *fixture_sql(const struct fixture *fixture, const char *sql)
+{
+	PGconn *connection = connect_to(fixture);
+	PGresult *result = PQexec(connection, sql);
+	assert_result(connection, result);
 	const char *text = PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "";
 	const char *copy = arena_copy(fixture->arena, text);
 	PQclear(result);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #include "../../../gate/base/arena.h"
 #include "../../../gate/store/embedded.h"
@@ -43,6 +44,15 @@ void fixture_pause_ms(int64_t duration_ms);
 
 /* Waits until such SQL says what is expected, and fails the test after half a minute. */
 void fixture_await(const struct fixture *fixture, const char *sql, const char *expected);
+
+/* SQL on a connection of its own that goes on while the test does something else. fixture_receive waits for its end,
+ * fails the test where the server refused any of it, and closes the connection. */
+PGconn *fixture_send(const struct fixture *fixture, const char *sql);
+void fixture_receive(PGconn *connection);
+
+/* A transaction that has run this SQL and keeps its locks. fixture_release rolls it back and closes the connection. */
+PGconn *fixture_hold(const struct fixture *fixture, const char *sql);
+void fixture_release(PGconn *connection);
 
 /* A folder that is thrown away by fixture_remove; as root user postgres may pass through it. */
 void fixture_make_dir(char *ret_path, size_t size);

@@ -271,8 +271,9 @@ static void parallel_guesses_are_counted_one_by_one(void **state)
 static void killed_redemption_leaves_the_code_redeemable(void **state)
 {
 	const struct fixture *f = *state;
-	const char *const locks[] = {"BEGIN; SELECT FROM users WHERE username = 'r-kill' FOR UPDATE",
-		"BEGIN; LOCK TABLE token_families IN SHARE MODE"};
+	const char *const locks[] = {"SELECT FROM users WHERE username = 'r-kill' FOR UPDATE", "LOCK TABLE "
+											       "token_families IN "
+											       "SHARE MODE"};
 	struct user user = fixture_user(f, "r-kill");
 	for (size_t i = 0; i < COUNT_OF(locks); i++) {
 		struct store *store = fixture_open(f, 2, true);
@@ -281,8 +282,7 @@ static void killed_redemption_leaves_the_code_redeemable(void **state)
 		struct racer racer;
 		struct device_codes codes = login_codes(f, "");
 		login_decide(f, &codes, &user, true);
-		PGconn *other = PQconnectdb(f->url.text);
-		PQclear(PQexec(other, locks[i]));
+		PGconn *holder = fixture_hold(f, locks[i]);
 		crowd_make(&racer, 1, store, &barrier);
 		racer.secret = codes.device_code.text;
 		pthread_create(&thread, NULL, poll_in_thread, &racer);
@@ -293,7 +293,7 @@ static void killed_redemption_leaves_the_code_redeemable(void **state)
 		pthread_join(thread, NULL);
 		assert_false(racer.done);
 		assert_kind(racer.problem, PROBLEM_DATABASE_UNAVAILABLE);
-		PQfinish(other);
+		fixture_release(holder);
 		assert_string_equal(login_status(f, &codes), "approved");
 		assert_int_equal(login_poll(f, &codes).answer, GRANT_ANSWER_REDEEM);
 		crowd_drop(&racer, 1, &barrier);

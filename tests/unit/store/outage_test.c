@@ -243,29 +243,15 @@ static void server_that_takes_no_writes_is_away(void **state)
 /* --- writes ---------------------------------------------------------------------------------------------------------
  */
 
-struct holder {
-	const struct fixture *fixture;
-	const char *sql;
-};
-
-static void *hold(void *argument)
+static PGconn *lock_link(const struct fixture *f, const char *owner_id, const char *seconds)
 {
-	struct holder *holder = argument;
-	fixture_sql(holder->fixture, holder->sql);
-	return NULL;
-}
-
-static pthread_t hold_link(struct holder *holder, const struct fixture *f, const char *owner_id, const char *seconds)
-{
-	pthread_t thread;
-	holder->fixture = f;
-	holder->sql = arena_printf(f->arena,
+	const char *sql = arena_printf(f->arena,
 		"BEGIN; SELECT 1 FROM links WHERE owner_id = '%s' FOR UPDATE; SELECT pg_sleep(%s); "
 		"COMMIT",
 		owner_id, seconds);
-	assert_int_equal(pthread_create(&thread, NULL, hold, holder), 0);
+	PGconn *holder = fixture_send(f, sql);
 	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
-	return thread;
+	return holder;
 }
 
 static void *terminate_waiting(void *argument)
@@ -284,14 +270,13 @@ static void write_ended_before_it_began_is_repeated(void **state)
 {
 	struct fixture *f = *state;
 	struct user user = fixture_user(f, "o-repeat");
-	struct holder holder;
 	pthread_t terminator;
 	assert_int_equal(fixture_link(f, user.id, "github", "t"), 1);
-	pthread_t thread = hold_link(&holder, f, user.id, "1");
+	PGconn *holder = lock_link(f, user.id, "1");
 	assert_int_equal(pthread_create(&terminator, NULL, terminate_waiting, f), 0);
 	assert_int_equal(fixture_link(f, user.id, "github", "t"), 2);
 	pthread_join(terminator, NULL);
-	pthread_join(thread, NULL);
+	fixture_receive(holder);
 	assert_string_equal(
 		fixture_sql(f, arena_printf(f->arena, "SELECT generation FROM links WHERE owner_id = '%s'", user.id)),
 		"2");
@@ -302,13 +287,12 @@ static void statement_that_waits_too_long_is_given_up(void **state)
 	struct fixture *f = *state;
 	struct problem problem = {0};
 	struct user user = fixture_user(f, "o-slow");
-	struct holder holder;
 	struct link_tokens tokens = {.owner_id = user.id, .provider_id = "github", .access_token = fixture_secret("t")};
 	fixture_link(f, user.id, "github", "t");
-	pthread_t thread = hold_link(&holder, f, user.id, "6");
+	PGconn *holder = lock_link(f, user.id, "6");
 	assert_false(link_save(f->store, &tokens, NULL, &problem));
 	assert_kind(problem, PROBLEM_DATABASE_UNAVAILABLE);
-	pthread_join(thread, NULL);
+	fixture_receive(holder);
 	assert_done(link_save(f->store, &tokens, NULL, &problem), problem);
 }
 

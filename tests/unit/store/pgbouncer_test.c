@@ -189,12 +189,6 @@ static void nothing_stays_in_a_server_connection(void **state)
 	}
 }
 
-static void *hold(void *argument)
-{
-	fixture_sql(argument, "BEGIN; SELECT 1 FROM links FOR UPDATE; SELECT pg_sleep(6); COMMIT");
-	return NULL;
-}
-
 /* pgbouncer refuses our statement_timeout, so we time the statement and cancel it ourselves. */
 static void slow_statement_is_cancelled(void **state)
 {
@@ -202,14 +196,13 @@ static void slow_statement_is_cancelled(void **state)
 	struct problem problem = {0};
 	struct user user;
 	struct link link;
-	pthread_t thread;
 	bool found = false;
 	assert_done(user_find(f->store, f->arena, "b-user", &found, &user, &problem), problem);
-	assert_int_equal(pthread_create(&thread, NULL, hold, f), 0);
+	PGconn *holder = fixture_send(f, "BEGIN; SELECT 1 FROM links FOR UPDATE; SELECT pg_sleep(6); COMMIT");
 	fixture_await(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", "1");
 	assert_false(link_delete(f->store, f->arena, user.id, "github", &found, &link, &problem));
 	assert_kind(problem, PROBLEM_DATABASE_UNAVAILABLE);
-	pthread_join(thread, NULL);
+	fixture_receive(holder);
 	assert_done(link_find(f->store, f->arena, user.id, "github", &found, &link, &problem), problem);
 	assert_true(found);
 }

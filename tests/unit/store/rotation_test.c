@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rotation of keys: everything comes under the first key and stays readable, a killed rotation is taken up, and an old
  * key can be taken away afterwards and not before. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,15 +103,12 @@ static void a_row_that_is_held_is_passed_over(void **state)
 	struct user user = fixture_user(f, "r-held");
 	side_save(old, user.id, "a", "one", NULL);
 	side_save(old, user.id, "b", "two", NULL);
-	PGconn *holder = PQconnectdb(f->url.text);
-	PQclear(PQexec(holder, "BEGIN"));
-	PQclear(PQexec(holder, "SELECT 1 FROM links WHERE provider_id = 'a' FOR SHARE"));
+	PGconn *holder = fixture_hold(f, "SELECT 1 FROM links WHERE provider_id = 'a' FOR SHARE");
 	struct rotation *rotation = side_begin(both, 10, false);
 	rotation_run_pass(rotation);
 	assert_int_equal(rotation_tally(rotation).links, 1);
 	assert_int_equal(rotation_tally(rotation).found, 2);
-	PQclear(PQexec(holder, "COMMIT"));
-	PQfinish(holder);
+	fixture_release(holder);
 	rotation_run_pass(rotation);
 	assert_int_equal(rotation_tally(rotation).links, 2);
 	rotation_run_pass(rotation);
