@@ -267,6 +267,21 @@ test("the uid is echoed as it is", async () => {
   }
 });
 
+test("objects hold numbers of 64 bits and texts that nobody here reads", async () => {
+  const body = review(about(linked, needsOne));
+  for (const odd of ["9223372036854775807", "-9223372036854775808", "1e300", '"\\u0000"', '"\\ud800"', '{"a":[18446744073709551615]}']) {
+    const raw = JSON.stringify({ ...body, request: { ...body.request, odd: 0 } }).replace('"odd":0', `"odd":${odd}`);
+    const answer = await world.service.request("POST", "/gate/v1/admission-review", {
+      token: controlPlane.token, raw, headers: { "Content-Type": "application/json" },
+    });
+    assert.equal(answer.body.response?.allowed, true, `${odd}: ${answer.text}`);
+  }
+  for (const raw of ['{"odd":01}', '{"odd":9223372036854775807', "{}}", Buffer.from('{"odd":"\xff"}', "latin1")])
+    assertError(await world.service.request("POST", "/gate/v1/admission-review", {
+      token: controlPlane.token, raw, headers: { "Content-Type": "application/json" },
+    }), 400, "malformed_json");
+});
+
 test("what is no AdmissionReview v1 is a 400", async () => {
   const good = review(about(linked, needsOne));
   for (const [body, field] of [

@@ -216,6 +216,17 @@ for (const [name, terraform] of [
     assertError(answer, 400, "validation_failed", /^terraform/);
   });
 
+test("a terraform document with numbers of 64 bits is read", async () => {
+  const template = await world.createTemplate();
+  const resources = [{ mode: "managed", type: "time_static", name: "t", values: { nanos: 0 } }, source({ id: "a" })];
+  const raw = JSON.stringify({ terraform: state({ resources }) }).replace('"nanos":0', '"nanos":1767225600000000001');
+  const answer = await world.service.request("POST", versionsOf(template), {
+    token: world.service.adminToken, raw, headers: { "Content-Type": "application/json" },
+  });
+  assert.equal(answer.status, 201, answer.text);
+  assert.deepEqual(answer.body.external_auth, required("a"));
+});
+
 test("a large terraform document is read whole", async () => {
   const template = await world.createTemplate();
   const filler = Array.from({ length: 2000 }, (_, i) => ({ mode: "managed", type: "null_resource", name: `n${i}`, values: { triggers: { a: "x".repeat(300) } } }));
