@@ -8,7 +8,6 @@
 
 #include "../base/text.h"
 #include "../http/service.h"
-#include "../http/subject.h"
 #include "../link/gate_json.h"
 #include "admission_review_form.h"
 #include "check.h"
@@ -163,10 +162,11 @@ bool hook_admission_review(const struct request *request, struct reply *reply, s
 	struct review review;
 	int64_t budget_ms;
 
-	if (!subject_allow(request, ACTION_CHECK, problem) || !read_budget(request, &budget_ms, problem) ||
-		!review_read(request->json, request->arena, &review, problem))
+	if (!review_read(request->json, request->arena, &review, problem))
 		return false;
-	if (!review_is_start(&review))
+	if (!read_budget(request, &budget_ms, problem))
+		tell_problem(problem, told, request->arena);
+	else if (!review_is_start(&review))
 		told->allowed = true;
 	else if (!ask(request, &review, budget_ms, told, problem))
 		tell_problem(problem, told, request->arena);

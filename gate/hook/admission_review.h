@@ -6,8 +6,9 @@
 #include "../http/reply.h"
 #include "../http/request.h"
 
-/* 200 for every AdmissionReview, whatever it comes to: a cluster takes any other status for a failure of the webhook,
- * and what then happens is its failurePolicy's. */
+/* 200 for every AdmissionReview, whatever it comes to and whoever asks: a cluster takes any other status for a failure
+ * of the webhook, and what then happens is its failurePolicy's. A caller who may not ask for this owner is told so in
+ * it. */
 bool hook_admission_review(const struct request *request, struct reply *reply, struct problem *problem);
 
 #endif

@@ -45,9 +45,9 @@
 
 /* What stands in two tables: the hooks, and what a balancer in front asks. */
 #define ROW_CHECK "POST", GATE "/check", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_check
-#define ROW_REVIEW "POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_admission_review
+#define ROW_REVIEW "POST", GATE "/admission-review", ROUTE_NEEDS_TOKEN, ROUTE_FOREIGN_JSON_BODY, hook_admission_review
 #define ROW_EXT_AUTHZ "ANY", GATE "/ext-authz/...", ROUTE_NEEDS_TOKEN, ROUTE_ANY_BODY, hook_ext_authz
-#define ROW_OPA "POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, hook_opa
+#define ROW_OPA "POST", GATE "/data", ROUTE_NEEDS_TOKEN, ROUTE_FOREIGN_JSON_BODY, hook_opa
 #define ROW_LIVE "GET", "/healthz", ROUTE_NEEDS_NOTHING, ROUTE_NO_BODY, api_health_live
 
 const struct route ROUTES_API[] = {
@@ -64,7 +64,7 @@ const struct route ROUTES_API[] = {
 	{"GET", TEMPLATES, ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_template_list},
 	{"GET", TEMPLATES "/{template}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_template_get},
 	{"PATCH", TEMPLATES "/{template}", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_template_update},
-	{"POST", TEMPLATES "/{template}/versions", ROUTE_NEEDS_TOKEN, ROUTE_JSON_BODY, api_version_create},
+	{"POST", TEMPLATES "/{template}/versions", ROUTE_NEEDS_TOKEN, ROUTE_FOREIGN_JSON_BODY, api_version_create},
 	{"GET", TEMPLATES "/{template}/versions", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_list},
 	{"GET", VERSIONS "/{id}", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_get},
 	{"POST", VERSIONS "/{id}/archive", ROUTE_NEEDS_TOKEN, ROUTE_NO_BODY, api_version_archive},

@@ -18,6 +18,9 @@ enum route_caller {
 enum route_body {
 	ROUTE_NO_BODY,
 	ROUTE_JSON_BODY,
+	/* Holds a document of somebody else's of which little is read: what the fence of base/json.h refuses in lawful
+	 * JSON, numbers beyond 2^53 above all, does not refuse the whole. */
+	ROUTE_FOREIGN_JSON_BODY,
 	ROUTE_FORM_BODY, /* application/x-www-form-urlencoded, read by request_form */
 	ROUTE_ANY_BODY,  /* of any type, up to BODY_BYTES_MAX: somebody else's, read over */
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -117,7 +118,21 @@ static bool lines_are_clean(const struct mg_request_info *info)
 	return info->num_headers == 0 || head_ends_here(info->request_method, end);
 }
 
-static void head_fill(struct request_head *head, const struct mg_request_info *info)
+/* Blanks behind a value are none of it (RFC 9110 section 5.5); CivetWeb leaves them there. Connection keeps them:
+ * CivetWeb decides by it, too. */
+static const char *value_of(const struct mg_header *line, struct arena *arena)
+{
+	size_t size = strlen(line->value);
+	size_t kept = size;
+
+	while (kept > 0 && (line->value[kept - 1] == ' ' || line->value[kept - 1] == '\t'))
+		kept--;
+	if (kept == size || strcasecmp(line->name, "Connection") == 0)
+		return line->value;
+	return arena_copy_bytes(arena, line->value, kept);
+}
+
+static void head_fill(struct request_head *head, const struct mg_request_info *info, struct arena *arena)
 {
 	head->method = info->request_method;
 	head->target = info->request_uri;
@@ -130,9 +145,9 @@ static void head_fill(struct request_head *head, const struct mg_request_info *i
 		const char *after = line_end(info->http_headers[i].name) + 1;
 
 		head->lines[i].name = info->http_headers[i].name;
-		head->lines[i].value = info->http_headers[i].value;
+		head->lines[i].value = value_of(&info->http_headers[i], arena);
 		/* The colon became a NUL; blanks before it did, too. */
-		head->lines[i].blank_before_colon = *after == '\0' && after != head->lines[i].value;
+		head->lines[i].blank_before_colon = *after == '\0' && after != info->http_headers[i].value;
 	}
 	head->lines_are_clean = lines_are_clean(info);
 }
@@ -185,7 +200,7 @@ static int answer(struct server *server, struct worker *worker, struct mg_connec
 	struct exchange *exchange = arena_alloc(arena, sizeof(*exchange));
 	struct text text;
 
-	head_fill(head, mg_get_request_info(connection));
+	head_fill(head, mg_get_request_info(connection), arena);
 	*exchange = (struct exchange){.routes = server->options.routes,
 		.route_count = server->options.route_count,
 		.service = atomic_load(&server->guard.draining) ? NULL : atomic_load(&server->service),

@@ -223,6 +223,8 @@ static bool read_json(struct exchange *exchange, struct json **ret_root, struct 
 		return false;
 	if (request->body_size == 0)
 		return json_parse("{}", 2, ret_root, problem);
+	if (exchange->route->body == ROUTE_FOREIGN_JSON_BODY && text_is_utf8(request->body, request->body_size))
+		return json_parse_foreign(request->body, request->body_size, ret_root, problem);
 	return json_parse(request->body, request->body_size, ret_root, problem);
 }
 
@@ -268,6 +270,7 @@ static bool take_body(struct exchange *exchange, struct json **ret_root, struct 
 	case ROUTE_NO_BODY:
 		return skip_body(exchange, problem);
 	case ROUTE_JSON_BODY:
+	case ROUTE_FOREIGN_JSON_BODY:
 		return read_json(exchange, ret_root, problem);
 	case ROUTE_FORM_BODY:
 		return read_form(exchange, problem);

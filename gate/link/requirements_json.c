@@ -108,6 +108,19 @@ static bool read_module(const struct json *module, struct requirements *requirem
 	return good;
 }
 
+/* Of a state that holds nothing terraform tells its format alone. Documents of its other commands tell that, too,
+ * beside what they are about: they are none of ours. */
+static bool is_empty_state(const struct json *document)
+{
+	if (json_string(json_member(document, "format_version")) == NULL)
+		return false;
+	for (const struct json *member = json_first(document); member != NULL; member = json_next(member))
+		if (strcmp(json_key(member), "format_version") != 0 &&
+			strcmp(json_key(member), "terraform_version") != 0)
+			return false;
+	return true;
+}
+
 bool requirements_read_terraform(
 	const struct json *document, struct requirements *ret_requirements, struct problem *problem)
 {
@@ -117,7 +130,7 @@ bool requirements_read_terraform(
 			json_member(document, "prior_state"), "values"), /* a plan: data sources read while planning */
 		json_member(document, "planned_values"),                 /* a plan: those read at apply */
 	};
-	bool is_document = false;
+	bool is_document = is_empty_state(document);
 	bool good = true;
 
 	ret_requirements->count = 0;

@@ -186,8 +186,10 @@ test("the timeout of the webhook is the budget", async () => {
   assert.equal(status.code, 503);
   await demo.fault("slow", "validate", null);
   assert.equal((await ask(about(user, template), { query: "" })).allowed, true);
-  for (const timeout of ["10", "0s", "-1s", "2h", "x", ""])
-    assertError(await post(review(about(user, template)), { query: `?timeout=${timeout}` }), 400, "validation_failed", "timeout");
+  for (const timeout of ["10", "0s", "-1s", "2h", "x", ""]) {
+    const wrong = await ask(about(user, template), { query: `?timeout=${timeout}` });
+    assert.deepEqual([wrong.allowed, wrong.status.code, wrong.status.details.causes[0].field], [false, 400, "timeout"]);
+  }
 });
 
 test("an object that does not say whose it is is denied, and the message names the pointer", async () => {
@@ -265,6 +267,21 @@ test("the uid is echoed as it is", async () => {
   }
 });
 
+test("objects hold numbers of 64 bits and texts that nobody here reads", async () => {
+  const body = review(about(linked, needsOne));
+  for (const odd of ["9223372036854775807", "-9223372036854775808", "1e300", '"\\u0000"', '"\\ud800"', '{"a":[18446744073709551615]}']) {
+    const raw = JSON.stringify({ ...body, request: { ...body.request, odd: 0 } }).replace('"odd":0', `"odd":${odd}`);
+    const answer = await world.service.request("POST", "/gate/v1/admission-review", {
+      token: controlPlane.token, raw, headers: { "Content-Type": "application/json" },
+    });
+    assert.equal(answer.body.response?.allowed, true, `${odd}: ${answer.text}`);
+  }
+  for (const raw of ['{"odd":01}', '{"odd":9223372036854775807', "{}}", Buffer.from('{"odd":"\xff"}', "latin1")])
+    assertError(await world.service.request("POST", "/gate/v1/admission-review", {
+      token: controlPlane.token, raw, headers: { "Content-Type": "application/json" },
+    }), 400, "malformed_json");
+});
+
 test("what is no AdmissionReview v1 is a 400", async () => {
   const good = review(about(linked, needsOne));
   for (const [body, field] of [
@@ -281,9 +298,29 @@ test("what is no AdmissionReview v1 is a 400", async () => {
   ]) assertError(await post(body), 400, "validation_failed", field);
 });
 
-test("only a control plane and an administrator may ask", async () => {
+test("who may not ask for this owner is denied in the review, and nobody is asked", async () => {
   const body = review(about(linked, needsOne));
-  assert.equal((await post(body, { token: world.service.adminToken })).body.response.allowed, true);
-  assertError(await post(body, { token: linked.token }), 403, "forbidden");
+  const before = await demo.asked("one");
+  for (const object of [about(linked, needsOne), about("nobody-of-that-name", needsOne)]) {
+    const { allowed, status } = await ask(object, { token: owner.token });
+    assert.deepEqual([allowed, status.code, status.reason], [false, 404, "NotFound"]);
+  }
+  assert.equal(await demo.asked("one"), before);
   assertError(await post(body, { token: null }), 401, "unauthenticated");
+});
+
+test("an administrator asks for anybody, everybody for themselves", async () => {
+  assert.equal((await ask(about(linked, needsOne), { token: world.service.adminToken })).allowed, true);
+  assert.equal((await ask(about(linked, needsOne), { token: linked.token })).allowed, true);
+  assert.equal((await ask(about(owner, needsOne), { token: owner.token })).status.code, 403);
+});
+
+test("a suspended caller asks nothing", async () => {
+  const caller = await world.createUser({ roles: ["control-plane"] });
+  await world.expect(200, "PATCH", `/api/v2/users/${caller.id}`, { status: "suspended" });
+  const answer = await eventually("the suspension is noticed", async () => {
+    const seen = await post(review(about(linked, needsOne)), { token: caller.token });
+    return seen.status === 403 && seen;
+  });
+  assertError(answer, 403, "owner_suspended");
 });

@@ -86,6 +86,12 @@ test("everybody may ask for themselves", async () => {
   assert.equal((await ask(input("me", needsOne), owner.token)).result.allow, false);
 });
 
+test("an input may hold numbers of 64 bits beside what is read of it", async () => {
+  const raw = '{"input":{"owner":"me","external_auth":[],"at":1767225600000000001}}';
+  const answer = await world.api("POST", "/gate/v1/data", { token: controlPlane.token, raw, headers: { "Content-Type": "application/json" } });
+  assert.equal(answer.body.result?.allow, true, answer.text);
+});
+
 test("a malformed input is a 400", async () => {
   for (const [body, field] of [
     [{}, "input"], [{ input: null }, "input"], [{ input: [] }, "input"], [{ input: "x" }, "input"],

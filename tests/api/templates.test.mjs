@@ -175,6 +175,7 @@ const state = (root_module) => ({ format_version: "1.0", terraform_version: "1.9
 for (const [name, terraform, stored] of [
   ["no data source", state({ resources: noise }), []],
   ["an empty root module", state({}), []],
+  ["an empty state", { format_version: "1.0" }, []],
   ["one data source", state({ resources: [...noise, source({ id: "github" })] }), required("github")],
   ["optional true, false and null", state({ resources: [source({ id: "a", optional: true }), source({ id: "b", optional: false }), source({ id: "c", optional: null })] }),
     [{ id: "a", optional: true }, ...required("b", "c")]],
@@ -198,6 +199,7 @@ for (const [name, terraform, stored] of [
 
 for (const [name, terraform] of [
   ["a text", "{}"], ["null", null], ["a list", []], ["nothing in it", {}],
+  ["another command's content", { format_version: "1.0", provider_schemas: {} }],
   ["a root module that is a list", { values: { root_module: [] } }],
   ["resources that are an object", state({ resources: {} })],
   ["child modules that are a text", state({ child_modules: "x" })],
@@ -213,6 +215,17 @@ for (const [name, terraform] of [
     const answer = await assertLeavesNothing(world, () => world.admin("POST", versionsOf(template), { terraform }));
     assertError(answer, 400, "validation_failed", /^terraform/);
   });
+
+test("a terraform document with numbers of 64 bits is read", async () => {
+  const template = await world.createTemplate();
+  const resources = [{ mode: "managed", type: "time_static", name: "t", values: { nanos: 0 } }, source({ id: "a" })];
+  const raw = JSON.stringify({ terraform: state({ resources }) }).replace('"nanos":0', '"nanos":1767225600000000001');
+  const answer = await world.service.request("POST", versionsOf(template), {
+    token: world.service.adminToken, raw, headers: { "Content-Type": "application/json" },
+  });
+  assert.equal(answer.status, 201, answer.text);
+  assert.deepEqual(answer.body.external_auth, required("a"));
+});
 
 test("a large terraform document is read whole", async () => {
   const template = await world.createTemplate();

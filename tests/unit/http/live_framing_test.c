@@ -168,6 +168,8 @@ static const struct {
 	{"no store", "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 200, "Cache-Control", "no-store"},
 	{"sane request id", "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-1\r\n\r\n", 200, "X-Request-Id",
 		"abc-1"},
+	{"blanks behind a value", "GET /hello HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-2  \r\n\r\n", 200,
+		"X-Request-Id", "abc-2"},
 	{"client closes", "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "Connection", "close"},
 	{"unknown path", "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Content-Type", "application/json"},
 	{"no prefix match", "GET /helloX HTTP/1.1\r\nHost: x\r\n\r\n", 404, "Connection", "keep-alive"},
@@ -251,12 +253,15 @@ static void answers_pipelined_requests_in_order(void **state)
 	client_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 		       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"
 		       "{\"say\":\"a\"}"
+		       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11 \r\n\r\n"
+		       "{\"say\":\"c\"}"
 		       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: "
 		       "chunked\r\n\r\n"
 		       "5\r\n{\"say\r\n6\r\n\":\"b\"}\r\n0\r\n\r\n"
 		       "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_int_equal(client_answer(fd).status, 200);
 	assert_string_equal(client_answer(fd).body, "{\"size\":11,\"say\":\"a\"}");
+	assert_string_equal(client_answer(fd).body, "{\"size\":11,\"say\":\"c\"}");
 	assert_string_equal(client_answer(fd).body, "{\"size\":11,\"say\":\"b\"}");
 	assert_int_equal(client_answer(fd).status, 404);
 	close(fd);
