@@ -38,6 +38,10 @@
 /* An answer is given again for a day: a client that has not learnt its outcome by then looks for itself. */
 #define IDEMPOTENCY_KEEP_MS 86400000
 
+/* Who was refused may connect an account and ask again with the key for so long. It is short, because anybody may be
+ * refused at any rate, each time with another key. */
+#define IDEMPOTENCY_REFUSAL_KEEP_MS 900000
+
 /* A run may hold its key so much longer than the gate may take: for the statements around it, each with its wait for a
  * connection, and for a second run of the gate. After that the process is taken for dead. */
 #define IDEMPOTENCY_HOLD_MARGIN_MS 60000

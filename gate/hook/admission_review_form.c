@@ -51,6 +51,17 @@ static bool is_review(const char *api_version, const char *kind, struct problem 
 	return good;
 }
 
+/* The four of admission/v1. What is none of them would pass as if nothing were begun. */
+static bool is_operation(const char *operation)
+{
+	static const char *const operations[] = {"CREATE", "UPDATE", "DELETE", "CONNECT"};
+
+	for (size_t i = 0; i < COUNT_OF(operations); i++)
+		if (strcmp(operations[i], operation) == 0)
+			return true;
+	return false;
+}
+
 static bool read_request(const struct json *body, struct arena *arena, struct review *review, struct problem *problem)
 {
 	const struct json_field fields[] = {
@@ -69,6 +80,8 @@ static bool read_request(const struct json *body, struct arena *arena, struct re
 		review->username = cut_line(username, INITIATOR_BYTES_MAX, arena);
 	if (!json_read_fields(body, fields, COUNT_OF(fields), arena, problem))
 		return false;
+	if (!is_operation(review->operation))
+		return problem_add_violation(problem, "operation", "must be CREATE, UPDATE, DELETE or CONNECT");
 	return *review->uid != '\0' || problem_add_violation(problem, "uid", "must not be empty");
 }
 

@@ -140,7 +140,17 @@ bool idempotency_lost(struct problem *problem)
 	return problem_detail(problem, "This one changed nothing. Send it again to learn the other one's answer.");
 }
 
-/* A release that fails costs the caller a wait until the hold ends, and nothing else. */
+/* A handler that answered by itself, and not with 2xx, told the gate's refusal. */
+static bool let_go(const struct idempotency *once, bool done, struct problem *problem)
+{
+	struct store *store = once->request->service->store;
+
+	if (done)
+		return idempotency_refuse(store, &once->name, IDEMPOTENCY_REFUSAL_KEEP_MS, problem);
+	return idempotency_release(store, &once->name, problem);
+}
+
+/* Where this fails it costs the caller a wait until the hold ends, and nothing else. */
 bool idempotency_end(const struct idempotency *once, bool done, const struct reply *reply)
 {
 	const struct request *request = once->request;
@@ -148,7 +158,7 @@ bool idempotency_end(const struct idempotency *once, bool done, const struct rep
 
 	if (!once->held || (done && reply->status < 300))
 		return done;
-	if (!idempotency_release(request->service->store, &once->name, &problem))
+	if (!let_go(once, done, &problem))
 		log_event(LOG_WARN, "idempotency key not released", log_string("request_id", request->id),
 			log_string("why", problem.message));
 	return done;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a caller who did not learn how a request ended
  * sends it again with the same key, and it is done once. The value is opaque, 1 to IDEMPOTENCY_KEY_BYTES_MAX printable
- * ASCII characters, and belongs to the caller. Only what was done (2xx) is kept; any other end gives the key back, so
- * that a refusal is judged anew when it is asked again. A handler has two lines and hands the answer to its statement:
+ * ASCII characters, and belongs to the caller. What was done (2xx) is kept with its answer. The
+ * gate's refusal keeps the key for the same request, which is judged anew; any other end gives the key back. A handler
+ *has two lines and hands the answer to its statement:
  *
  *	if (!idempotency_begin(request, &once, reply, problem))
  *		return false;
@@ -43,7 +44,8 @@ int64_t idempotency_now_ms(const struct idempotency *once);
 /* The statement found that another run has taken the key over: nothing was written. Always returns false. */
 bool idempotency_lost(struct problem *problem);
 
-/* Gives the key back unless the handler did what it was asked for. Returns done. */
+/* Gives the key back, or keeps it for this request alone where the handler answered with a refusal; does nothing where
+ * the handler did what it was asked for. Returns done. */
 MUST_CHECK bool idempotency_end(const struct idempotency *once, bool done, const struct reply *reply);
 
 #endif

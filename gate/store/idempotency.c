@@ -55,6 +55,17 @@ bool idempotency_claim(struct store *store, struct arena *arena, const struct id
 	return true;
 }
 
+bool idempotency_refuse(
+	struct store *store, const struct idempotency_name *name, int64_t keep_ms, struct problem *problem)
+{
+	struct call call;
+	call_read(&call, QUERY_IDEMPOTENCY_REFUSE);
+	bind_name(&call, name);
+	bind_text(&call, name->holder);
+	bind_integer(&call, keep_ms);
+	return store_do(store, &call, problem);
+}
+
 bool idempotency_release(struct store *store, const struct idempotency_name *name, struct problem *problem)
 {
 	struct call call;

@@ -46,10 +46,15 @@ struct idempotency_claim {
 	struct idempotency_answer answer; /* IDEMPOTENCY_ANSWERED; its name is NULL */
 };
 
-/* Takes the key or says why not. A run that let its hold end is taken over, with another request, too: it has written
- * nothing and will not. May be run twice. PROBLEM_UNAUTHENTICATED where the user is gone. */
+/* Takes the key or says why not. A run that let its hold end is taken over by the same request: it has written nothing
+ * and will not. May be run twice. PROBLEM_UNAUTHENTICATED where the user is gone. */
 MUST_CHECK bool idempotency_claim(struct store *store, struct arena *arena, const struct idempotency_request *request,
 	struct idempotency_claim *ret_claim, struct problem *problem);
+
+/* Ends the run's hold, if the key is still its own and not answered: for keep_ms the same request may be judged anew,
+ * and another one is IDEMPOTENCY_OTHER. */
+MUST_CHECK bool idempotency_refuse(
+	struct store *store, const struct idempotency_name *name, int64_t keep_ms, struct problem *problem);
 
 /* Gives the key back, if it is still this run's and not answered: the next one finds it new. */
 MUST_CHECK bool idempotency_release(struct store *store, const struct idempotency_name *name, struct problem *problem);

@@ -293,6 +293,7 @@ test("what is no AdmissionReview v1 is a 400", async () => {
     [{ ...good, request: { ...good.request, uid: undefined } }, "uid"],
     [{ ...good, request: { ...good.request, uid: "" } }, "uid"],
     [{ ...good, request: { ...good.request, operation: undefined } }, "operation"],
+    [{ ...good, request: { ...good.request, operation: "create" } }, "operation"],
     [{ ...good, request: { ...good.request, object: "text" } }, "object"],
     [{}, "apiVersion"],
   ]) assertError(await post(body), 400, "validation_failed", field);

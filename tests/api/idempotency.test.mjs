@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { eventually } from "../support/process.mjs";
-import { assertError, assertLeavesNothing, World } from "../support/world.mjs";
+import { assertError, assertLeavesNothing, assertLeavesOnlyKey, World } from "../support/world.mjs";
 
 const HELD = ["held", "left", "killed", "over", "late", "raced"];
 const world = await World.open({ providers: (demo) => ["demo", ...HELD].map((id) => demo.configure(id)) });
@@ -188,7 +188,8 @@ test("a refusal is judged anew: link, send the same again, and the workspace is 
   const user = await world.createUser();
   const body = bodyFor(needsDemo);
   for (let i = 0; i < 2; i++)
-    assertError(await assertLeavesNothing(world, () => create(user, "k", body)), 403, "external_auth_required");
+    assertError(await assertLeavesOnlyKey(world, () => create(user, "k", body)), 403, "external_auth_required");
+  assertError(await assertLeavesNothing(world, () => create(user, "k", { ...body, name: "other" })), 422, "idempotency_key_reused");
   await world.link(user, "demo");
   const made = await create(user, "k", body);
   assert.equal(made.status, 201, made.text);
@@ -200,7 +201,7 @@ test("a provider that cannot be asked does not use the key up", async () => {
   await world.link(user, "demo");
   const body = bodyFor(needsDemo);
   await demo.fault("demo", "validate", { status: 503 });
-  const refused = await assertLeavesNothing(world, () => create(user, "k", body));
+  const refused = await assertLeavesOnlyKey(world, () => create(user, "k", body));
   await demo.fault("demo", "validate", null);
   assertError(refused, 503, "external_auth_unverifiable");
   assert.equal((await create(user, "k", body)).status, 201);

@@ -136,13 +136,17 @@ export class World {
   }
 }
 
-// Asserts a refusal and that it left nothing behind: no row in any table but the decision log's.
-export async function assertLeavesNothing(world, ask) {
-  const before = await world.countRows();
+// Asserts a refusal and that it left nothing behind: no row in any table but the decision log's, and those of `besides`.
+export async function assertLeavesNothing(world, ask, besides = []) {
+  const count = async () => ({ ...(await world.countRows()), ...Object.fromEntries(besides.map((table) => [`public.${table}`, null])) });
+  const before = await count();
   const answer = await ask();
-  assert.deepEqual(await world.countRows(), before, `rows changed; the answer was ${answer.status} ${answer.text}`);
+  assert.deepEqual(await count(), before, `rows changed; the answer was ${answer.status} ${answer.text}`);
   return answer;
 }
+
+// The same of a request that has an Idempotency-Key, which stays bound to it.
+export const assertLeavesOnlyKey = (world, ask) => assertLeavesNothing(world, ask, ["idempotency_keys"]);
 
 // Asserts status and code; gives the body.
 export function assertError(answer, status, code, field) {

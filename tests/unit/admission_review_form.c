@@ -34,7 +34,6 @@ static const struct {
 	{"{\"uid\":\"1\",\"operation\":\"UPDATE\",\"subResource\":\"status\"}", false},
 	{"{\"uid\":\"1\",\"operation\":\"DELETE\"}", false},
 	{"{\"uid\":\"1\",\"operation\":\"CONNECT\"}", false},
-	{"{\"uid\":\"1\",\"operation\":\"create\"}", false},
 };
 
 static void tells_starts_from_the_rest(void **state)

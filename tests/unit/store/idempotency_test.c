@@ -44,6 +44,12 @@ static void release(const struct fixture *f, const struct idempotency_name *name
 	assert_done(idempotency_release(f->store, name, &problem), problem);
 }
 
+static void refuse(const struct fixture *f, const struct idempotency_name *name, int64_t keep_ms)
+{
+	struct problem problem = {0};
+	assert_done(idempotency_refuse(f->store, name, keep_ms, &problem), problem);
+}
+
 static enum insert_end create(
 	const struct fixture *f, const struct create_try *try, const struct idempotency_name *name, const char *body)
 {
@@ -81,6 +87,24 @@ static void key_is_held_by_one_run_and_for_one_body(void **state)
 	assert_int_equal(claim(f, &second, "a"), IDEMPOTENCY_HELD);
 	release(f, &first);
 	assert_int_equal(claim(f, &second, "b"), IDEMPOTENCY_CLAIMED);
+}
+
+static void key_of_a_refusal_is_for_the_same_request(void **state)
+{
+	const struct fixture *f = *state;
+	const struct user user = fixture_user(f, "i-refused");
+	const struct idempotency_name first = run_of(user.id, "k");
+	const struct idempotency_name second = run_of(user.id, "k");
+	const struct idempotency_name third = run_of(user.id, "k");
+	assert_int_equal(claim(f, &first, "a"), IDEMPOTENCY_CLAIMED);
+	refuse(f, &second, LONG_MS);
+	assert_int_equal(claim(f, &second, "a"), IDEMPOTENCY_HELD);
+	refuse(f, &first, LONG_MS);
+	assert_int_equal(claim(f, &second, "b"), IDEMPOTENCY_OTHER);
+	assert_int_equal(claim(f, &second, "a"), IDEMPOTENCY_CLAIMED);
+	assert_int_equal(claim(f, &third, "a"), IDEMPOTENCY_HELD);
+	refuse(f, &second, 0);
+	assert_int_equal(claim(f, &third, "b"), IDEMPOTENCY_CLAIMED);
 }
 
 static void keys_of_users_are_their_own(void **state)
@@ -174,13 +198,14 @@ static void run_that_died_is_taken_over_and_cannot_write(void **state)
 	const struct idempotency_name next = run_of(user.id, "k");
 	const struct idempotency_name late = run_of(user.id, "k");
 	assert_int_equal(claim_for(f, &dead, "a", 0).state, IDEMPOTENCY_CLAIMED);
-	assert_int_equal(claim(f, &next, "b"), IDEMPOTENCY_CLAIMED);
+	assert_int_equal(claim(f, &next, "b"), IDEMPOTENCY_OTHER);
+	assert_int_equal(claim(f, &next, "a"), IDEMPOTENCY_CLAIMED);
 	assert_int_equal(create(f, &try, &dead, "{\"by\": \"dead\"}"), INSERT_KEY_LOST);
 	assert_string_equal(count_workspaces(f, "i-dead"), "0");
 	release(f, &dead);
-	assert_int_equal(claim(f, &late, "b"), IDEMPOTENCY_HELD);
+	assert_int_equal(claim(f, &late, "a"), IDEMPOTENCY_HELD);
 	assert_int_equal(create(f, &try, &next, "{\"by\": \"next\"}"), INSERT_DONE);
-	struct idempotency_claim told = claim_for(f, &late, "b", LONG_MS);
+	struct idempotency_claim told = claim_for(f, &late, "a", LONG_MS);
 	assert_int_equal(told.state, IDEMPOTENCY_ANSWERED);
 	assert_string_equal(told.answer.body, "{\"by\": \"next\"}");
 }
@@ -287,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(key_is_held_by_one_run_and_for_one_body),
+		cmocka_unit_test(key_of_a_refusal_is_for_the_same_request),
 		cmocka_unit_test(keys_of_users_are_their_own),
 		cmocka_unit_test(user_who_is_gone_has_no_keys),
 		cmocka_unit_test(answer_is_told_again_and_stays),
