@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "bounds.h"
+#include "json_mend.h"
 #include "json_scan.h"
 
 #define INTEGER_END 9007199254740992.0 /* 2^53: see json_scan.c */
@@ -181,6 +182,19 @@ bool json_parse(const char *bytes, size_t size, struct json **ret_root, struct p
 	}
 	*ret_root = json_from(root);
 	return true;
+}
+
+bool json_parse_foreign(const char *bytes, size_t size, struct json **ret_root, struct problem *problem)
+{
+	struct problem strictly;
+
+	if (json_parse(bytes, size, ret_root, &strictly))
+		return true;
+	size_t capacity = size * JSON_MEND_GROWTH + 1;
+	SCOPED(arena_release) struct arena *arena = arena_new(capacity);
+	struct text mended = text_sized(arena, capacity);
+	json_mend(bytes, size, &mended);
+	return json_parse(mended.bytes, mended.size, ret_root, problem);
 }
 
 bool json_is(const struct json *value, enum json_type type)

@@ -21,6 +21,10 @@ struct json;
  * caller owns *ret_root: json_free, or SCOPED(json_release). */
 MUST_CHECK bool json_parse(const char *bytes, size_t size, struct json **ret_root, struct problem *problem);
 
+/* As json_parse, for an answer that cannot be had again and of which few members are read: what the fence refuses in
+ * the others does not refuse the whole. See json_mend.h for what is read differently then. */
+MUST_CHECK bool json_parse_foreign(const char *bytes, size_t size, struct json **ret_root, struct problem *problem);
+
 void json_free(struct json *root);
 void json_release(struct json **root);
 

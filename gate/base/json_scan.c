@@ -56,13 +56,14 @@ static void scan_skip_blanks(struct scan *scan)
 		scan->at++;
 }
 
-/* Four hex digits from an offset on, or -1. */
-static int32_t scan_hex4(const struct scan *scan, size_t offset)
+int32_t json_escaped_unit(const char *bytes, size_t size, size_t at)
 {
 	int32_t value = 0;
 
-	for (size_t i = 0; i < 4; i++) {
-		char c = scan_peek(scan, offset + i);
+	if (at + 6 > size || bytes[at] != '\\' || bytes[at + 1] != 'u')
+		return -1;
+	for (size_t i = 2; i < 6; i++) {
+		char c = bytes[at + i];
 
 		value *= 16;
 		if (c >= '0' && c <= '9')
@@ -81,7 +82,7 @@ static int32_t scan_hex4(const struct scan *scan, size_t offset)
 static bool scan_escape(struct scan *scan)
 {
 	char c = scan_peek(scan, 1);
-	int32_t unit;
+	int32_t unit, second;
 
 	if (c != 'u') {
 		if (c == '\0' || strchr("\"\\/bfnrt", c) == NULL)
@@ -89,7 +90,7 @@ static bool scan_escape(struct scan *scan)
 		scan->at += 2;
 		return true;
 	}
-	unit = scan_hex4(scan, 2);
+	unit = json_escaped_unit(scan->bytes, scan->size, scan->at);
 	if (unit < 0)
 		return scan_fail(scan, "a \\u escape without four hex digits");
 	if (unit == 0)
@@ -98,8 +99,8 @@ static bool scan_escape(struct scan *scan)
 		scan->at += 6;
 		return true;
 	}
-	if (unit > 0xdbff || scan_peek(scan, 6) != '\\' || scan_peek(scan, 7) != 'u' || scan_hex4(scan, 8) < 0xdc00 ||
-		scan_hex4(scan, 8) > 0xdfff)
+	second = json_escaped_unit(scan->bytes, scan->size, scan->at + 6);
+	if (unit > 0xdbff || second < 0xdc00 || second > 0xdfff)
 		return scan_fail(scan, "half of a surrogate pair");
 	scan->at += 12;
 	return true;
@@ -165,18 +166,26 @@ static bool scan_number_grammar(const struct scan *scan, size_t *ret_size)
 	return true;
 }
 
-static bool scan_number(struct scan *scan)
+bool json_number_fits(const char *bytes, size_t size)
 {
 	char copy[NUMBER_BYTES_MAX + 1];
+
+	if (size > NUMBER_BYTES_MAX)
+		return false;
+	memcpy(copy, bytes, size);
+	copy[size] = '\0';
+	return fabs(strtod(copy, NULL)) < NUMBER_END;
+}
+
+static bool scan_number(struct scan *scan)
+{
 	size_t size;
 
 	if (!scan_number_grammar(scan, &size))
 		return scan_fail(scan, "a malformed number");
 	if (size > NUMBER_BYTES_MAX)
 		return scan_fail(scan, "a number of too many digits");
-	memcpy(copy, scan->bytes + scan->at, size);
-	copy[size] = '\0';
-	if (!(fabs(strtod(copy, NULL)) < NUMBER_END))
+	if (!json_number_fits(scan->bytes + scan->at, size))
 		return scan_fail(scan, "a number beyond 2^53; write it as a string");
 	scan->at += size;
 	return true;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What is wrong, and before which byte it was found. */
 struct json_flaw {
@@ -14,5 +15,11 @@ struct json_flaw {
 
 /* true: size bytes are one JSON text within the bounds of bounds.h; then cJSON reads it as RFC 8259 means it. */
 bool json_scan(const char *bytes, size_t size, struct json_flaw *ret_flaw);
+
+/* The UTF-16 unit of a \uXXXX that begins at an offset; -1 where none does. */
+int32_t json_escaped_unit(const char *bytes, size_t size, size_t at);
+
+/* Whether cJSON keeps the number these bytes write as it is written. */
+bool json_number_fits(const char *bytes, size_t size);
 
 #endif

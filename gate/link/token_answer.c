@@ -105,7 +105,8 @@ static struct token_fields read_json(
 	struct token_fields fields = {0};
 	struct problem ignored;
 
-	if (!json_parse(answer->body.text, answer->body.size, &root, &ignored) || !json_is(root, JSON_OBJECT))
+	/* A token that was issued is not lost over a number or a name beside it. */
+	if (!json_parse_foreign(answer->body.text, answer->body.size, &root, &ignored) || !json_is(root, JSON_OBJECT))
 		return fields;
 	read_token_members(root, &fields, arena);
 	if (provider->type == PROVIDER_SLACK)
@@ -152,7 +153,8 @@ static struct token_fields read_fields(
 	const struct provider *provider, const struct http_answer *answer, struct arena *arena)
 {
 	const char *body = answer->body.text != NULL ? answer->body.text : "";
-	size_t blanks = strspn(body, " \t\r\n");
+	size_t mark = strncmp(body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	size_t blanks = mark + strspn(body + mark, " \t\r\n");
 
 	if (strlen(body) != answer->body.size || body[blanks] == '\0')
 		return (struct token_fields){0};

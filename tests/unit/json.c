@@ -137,6 +137,57 @@ static void what_cjson_lets_through_is_refused(void **state)
 	assert_false(parses_bytes("\"\\u0041", 7));
 }
 
+/* What others sent, and what is read of it; NULL: nothing. */
+static const struct {
+	const char *sent;
+	const char *read;
+} foreign_texts[] = {
+	{"{\"a\": 1, \"b\": \"x\"}", "{\"a\":1,\"b\":\"x\"}"},
+	{"{\"id\":12345678901234567890, \"a\":-9007199254740992}", "{\"id\":\"12345678901234567890\",\"a\":\"-"
+								   "9007199254740992\"}"},
+	{"{\"a\":1e400,\"b\":-1E+99,\"c\":1.5e3}", "{\"a\":\"1e400\",\"b\":\"-1E+99\",\"c\":1500}"},
+	{"{\"a\":1000000000000000000000000000000000000000000000000000000000000000}", "{\"a\":"
+										     "\"1000000000000000000000000000000"
+										     "000000000000000000000000000000000"
+										     "\"}"},
+	{"{\"a\":\"x\\u0000y\",\"b\":\"\\\\u0000\"}", "{\"a\":\"x\xef\xbf\xbdy\",\"b\":\"\\\\u0000\"}"},
+	{"{\"a\":\"\\ud800\",\"b\":\"\\udc00\\ud800x\",\"c\":\"\\uD83D\\uDE00\"}", "{\"a\":\"\xef\xbf\xbd\",\"b\":"
+										   "\"\xef\xbf\xbd\xef\xbf\xbdx\","
+										   "\"c\":\"\xf0\x9f\x98\x80\"}"},
+	{"{\"name\":\"Zo\xeb 123456789012345678901\"}", "{\"name\":\"Zo\xef\xbf\xbd 123456789012345678901\"}"},
+	{"\xef\xbb\xbf{\"a\":true}", "{\"a\":true}"},
+	{"{\"a\":\"\\\"\xff\"}", "{\"a\":\"\\\"\xef\xbf\xbd\"}"},
+	{"{\"a\":1,\"a\":2}", NULL},
+	{"{\"a\":1e400", NULL},
+	{"{\"a\":\"\xff", NULL},
+	{"{\"a\":\"\\", NULL},
+	{"{\"a\":\"\\u00", NULL},
+	{"{\"a\":1e400} x", NULL},
+	{"{\"a\":\"\n\"}", NULL},
+	{"\xff", NULL},
+	{"-", NULL},
+	{"", NULL},
+};
+
+static void what_others_send_is_read_for_what_it_says(void **state)
+{
+	SCOPED(arena_release) struct arena *arena = arena_new(ARENA_BYTES);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(foreign_texts); i++) {
+		const char *sent = foreign_texts[i].sent;
+		SCOPED(json_release) struct json *root = NULL;
+		struct problem problem = {0};
+		bool good = json_parse_foreign(sent, strlen(sent), &root, &problem);
+
+		assert_int_equal(problem.kind, good ? PROBLEM_NONE : PROBLEM_MALFORMED_JSON);
+		if (good != (foreign_texts[i].read != NULL))
+			fail_msg("%s: %s", sent, problem.detail);
+		if (good)
+			assert_string_equal(json_print(root, arena), foreign_texts[i].read);
+	}
+}
+
 static void a_number_has_a_bound_on_its_digits(void **state)
 {
 	char text[80] = "0.";
@@ -323,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc_8259_texts_are_read),
 		cmocka_unit_test(what_cjson_lets_through_is_refused),
+		cmocka_unit_test(what_others_send_is_read_for_what_it_says),
 		cmocka_unit_test(a_number_has_a_bound_on_its_digits),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(a_hostile_mebibyte_is_cheap),

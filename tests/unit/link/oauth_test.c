@@ -239,6 +239,31 @@ static void what_is_asked_to_be_kept_is_kept(void **data)
 	assert_string_equal(state->grant.refresh_token.text, "r");
 }
 
+/* What is beside a token that was issued must not lose it: ids beyond 2^53, names in another encoding. */
+static const char *const odd_bodies[] = {
+	"{\"access_token\":\"a\",\"user_id\":12345678901234567890}",
+	"{\"access_token\":\"a\",\"quota\":1e400}",
+	"{\"access_token\":\"a\",\"note\":\"x\\u0000\\ud800\"}",
+	"\xef\xbb\xbf {\"access_token\":\"a\"}",
+};
+
+static void what_is_beside_a_token_does_not_lose_it(void **data)
+{
+	struct engine_case *state = *data;
+	struct provider *provider = demo_provider(state->arena, "odd", PROVIDER_OTHER);
+
+	provider->extra_token_keys = "user_id";
+	for (size_t i = 0; i < COUNT_OF(odd_bodies); i++) {
+		answer_with(state, "odd", odd_bodies[i]);
+		assert_granted(state, provider);
+		assert_string_equal(state->grant.access_token.text, "a");
+		if (i == 0)
+			assert_string_equal(state->grant.extras.text, "{\"user_id\":\"12345678901234567890\"}");
+	}
+	answer_with(state, "odd", "{\"access_token\":\"a\\u0000b\"}");
+	assert_false(exchange(state, provider));
+}
+
 static void slacks_user_token_is_found(void **data)
 {
 	struct engine_case *state = *data;
@@ -383,6 +408,7 @@ int main(void)
 		ENGINE_TEST(a_lifetime_is_read_in_every_form),
 		ENGINE_TEST(a_lifetime_in_the_past_has_expired),
 		ENGINE_TEST(what_is_asked_to_be_kept_is_kept),
+		ENGINE_TEST(what_is_beside_a_token_does_not_lose_it),
 		ENGINE_TEST(slacks_user_token_is_found),
 		ENGINE_TEST(a_failure_says_whose_turn_it_is),
 		ENGINE_TEST(a_code_is_sent_again_only_after_a_refused_client),
