@@ -7,18 +7,22 @@
 #include "must_check.h"
 #include "policy.h"
 
-/* Words that decide at any status: GitHub says its errors with 200. RFC 6749 section 5.2 and GitHub's "Troubleshooting
- * OAuth app access token request errors". The last two are RFC 6749 section 4.1.2.1's words for 500 and 503. */
+/* Words that decide at any status: GitHub and Slack say their errors with 200. RFC 6749 section 5.2, GitHub's
+ * "Troubleshooting OAuth app access token request errors" and Slack's "oauth.v2.access". The last two are RFC 6749
+ * section 4.1.2.1's words for 500 and 503. */
 static const struct {
 	const char *error;
 	enum grant_class class;
 } named_errors[] = {
 	{"bad_refresh_token", GRANT_USER},
 	{"invalid_grant", GRANT_USER},
+	{"invalid_refresh_token", GRANT_USER},
 	{"unauthorized_client", GRANT_USER},
 	{"unsupported_grant_type", GRANT_USER},
 	{"invalid_client", GRANT_OPERATOR},
 	{"incorrect_client_credentials", GRANT_OPERATOR},
+	{"bad_client_secret", GRANT_OPERATOR},
+	{"invalid_client_id", GRANT_OPERATOR},
 	{"server_error", GRANT_TRANSIENT},
 	{"temporarily_unavailable", GRANT_TRANSIENT},
 };

@@ -50,7 +50,7 @@ static void push_link(struct json *list, const struct overview_link *shown, stru
 	json_add_string(entry, "provider_id", link->provider_id);
 	json_add_string(entry, "created_at", clock_rfc3339(arena, link->created_at_ms));
 	json_add_string(entry, "updated_at", clock_rfc3339(arena, link->updated_at_ms));
-	json_add_bool(entry, "has_refresh_token", !secret_is_empty(link->refresh_token));
+	json_add_bool(entry, "has_refresh_token", link->has_refresh_token);
 	json_add_string(entry, "expires", clock_rfc3339(arena, link->expires_at_ms));
 	json_add_bool(entry, "authenticated", good);
 	json_add_string(entry, "validate_error", good ? NULL : wrong);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clocks, deadlines and RFC 3339. */
+/* Clocks, deadlines, and dates as RFC 3339 and HTTP write them. */
 #include "clock.h"
 
 #include <stddef.h>
+
+#include "must_check.h"
 
 #define US_PER_S INT64_C(1000000)
 #define MS_PER_S INT64_C(1000)
@@ -186,4 +188,22 @@ bool clock_parse_rfc3339(const char *text, int64_t *ret_at_ms)
 		return false;
 	*ret_at_ms = ((int64_t)timegm(&parts) - offset_s) * MS_PER_S + ms;
 	return true;
+}
+
+/* The process stays in the C locale, so the names of days and months are the protocol's. */
+bool clock_parse_http_date(const char *text, int64_t *ret_at_ms)
+{
+	static const char *const forms[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
+
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		struct tm parts = {0};
+		const char *end = strptime(text, forms[i], &parts);
+
+		if (end == NULL || *end != '\0')
+			continue;
+		*ret_at_ms = (int64_t)timegm(&parts) * MS_PER_S;
+		return true;
+	}
+	return false;
 }

@@ -32,5 +32,7 @@ void condition_init(pthread_cond_t *condition);
 char *clock_rfc3339(struct arena *arena, int64_t at_ms);
 /* Parses RFC 3339 with any offset; false where it is none. */
 bool clock_parse_rfc3339(const char *text, int64_t *ret_at_ms);
+/* Parses an HTTP-date in any of its three forms (RFC 9110 section 5.6.7), to the second; false where it is none. */
+bool clock_parse_http_date(const char *text, int64_t *ret_at_ms);
 
 #endif

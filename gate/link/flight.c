@@ -358,6 +358,14 @@ struct refresh_outcome ticket_outcome(const struct ticket *ticket)
 	return ticket->outcome;
 }
 
+bool ticket_is_failing(const struct ticket *ticket)
+{
+	pthread_mutex_lock(&ticket->flights->lock);
+	bool failing = ticket->flight != NULL && atomic_load(&ticket->flight->signs.failing);
+	pthread_mutex_unlock(&ticket->flights->lock);
+	return failing;
+}
+
 void ticket_leave(struct ticket *ticket)
 {
 	if (ticket == NULL)

@@ -298,17 +298,24 @@ struct http_answer http_call_peek(const struct http_call *call)
 	return answer;
 }
 
+static unsigned bounded_patience_s(int64_t seconds)
+{
+	return seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
+}
+
 unsigned http_answer_retry_after_s(const struct http_answer *answer)
 {
 	const char *text = answer->retry_after;
-	char *end = NULL;
+	int64_t at_ms = 0;
 
-	if (text == NULL || *text < '0' || *text > '9')
+	if (text == NULL || *text == '\0')
 		return 0;
-	unsigned long seconds = strtoul(text, &end, 10);
-	if (*end != '\0')
+	if (strspn(text, "0123456789") == strlen(text))
+		return bounded_patience_s(strtoll(text, NULL, 10));
+	int64_t now_ms = clock_now_ms();
+	if (!clock_parse_http_date(text, &at_ms) || at_ms <= now_ms)
 		return 0;
-	return seconds < RETRY_AFTER_S_MAX ? (unsigned)seconds : RETRY_AFTER_S_MAX;
+	return bounded_patience_s((at_ms - now_ms + 999) / 1000);
 }
 
 struct http_answer http_call_take(struct http_call *call, struct arena *arena)

@@ -67,8 +67,8 @@ struct http_call *http_call_start(
 struct http_call *http_waiter_next(struct waiter *waiter, struct deadline deadline);
 size_t http_call_tag(const struct http_call *call);
 
-/* What a Retry-After header asks for (RFC 9110 section 10.2.3): seconds, at most an hour; 0 where there is none or it
- * is a date, which few send. */
+/* What a Retry-After header asks for (RFC 9110 section 10.2.3), in seconds from now, at most an hour; 0 where there is
+ * none, or a date that has passed. */
 unsigned http_answer_retry_after_s(const struct http_answer *answer);
 
 /* Moves the answer into the arena. */

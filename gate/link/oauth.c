@@ -103,7 +103,7 @@ const char *oauth_device_poll_form(const struct provider *provider, struct secre
 enum turn { TURN_OWNER, TURN_OPERATOR, TURN_WAIT };
 
 /* Words about an authorization code that judge_refresh, which knows refresh tokens, does not place. The first two are
- * GitHub's, the next two Slack's; invalid_scope and invalid_target are RFC 6749 section 5.2 and RFC 8707 section 2. */
+ * GitHub's, the next one Slack's; invalid_scope and invalid_target are RFC 6749 section 5.2 and RFC 8707 section 2. */
 static const struct {
 	const char *error;
 	enum turn turn;
@@ -111,8 +111,6 @@ static const struct {
 	{"bad_verification_code", TURN_OWNER},
 	{"redirect_uri_mismatch", TURN_OPERATOR},
 	{"invalid_code", TURN_OWNER},
-	{"bad_client_secret", TURN_OPERATOR},
-	{"invalid_client_id", TURN_OPERATOR},
 	{"invalid_scope", TURN_OPERATOR},
 	{"invalid_target", TURN_OPERATOR},
 	{"invalid_request", TURN_OPERATOR},

@@ -31,7 +31,7 @@
 struct attempt {
 	struct engine *engine;
 	const struct refresh_question *question;
-	const struct refresh_signs *signs;
+	struct refresh_signs *signs;
 	struct lease_name lease;
 	char lease_id[UUID_TEXT_SIZE];
 	uint8_t client_hash[SHA256_BYTES];
@@ -300,6 +300,7 @@ static bool try_once(struct attempt *attempt, struct refresh_outcome *ret_outcom
 
 	switch (next.step) {
 	case TRY_REPEAT:
+		atomic_store(&attempt->signs->failing, true);
 		refresh_pause(next.wait_ms, attempt->signs);
 		attempt->facts.again++;
 		return false;
@@ -364,7 +365,7 @@ static struct refresh_outcome end_by_lease(struct attempt *attempt, const struct
 
 /* Where another process holds the lease, waits for how that ends; only a lease that ran out is taken again. */
 struct refresh_outcome refresh_link(
-	struct engine *engine, const struct refresh_question *question, const struct refresh_signs *signs)
+	struct engine *engine, const struct refresh_question *question, struct refresh_signs *signs)
 {
 	SCOPED(arena_release) struct arena *arena = arena_new(LEASE_ARENA_BYTES_MAX);
 	struct attempt attempt = {

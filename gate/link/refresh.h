@@ -22,10 +22,11 @@ struct refresh_question {
  * REFRESH_LEAVING: a database that is still away is not waited for any longer. */
 enum refresh_ending { REFRESH_SERVING, REFRESH_STOPPING, REFRESH_LEAVING };
 
-/* What others tell a refresh under way. */
+/* What others tell a refresh under way, and what it tells those who will not wait for its end. */
 struct refresh_signs {
 	_Atomic size_t wanted;     /* how many wait for it; nobody: it need not wait for another process */
 	const _Atomic int *ending; /* enum refresh_ending */
+	_Atomic bool failing;      /* a try has failed already, and the provider is about to be asked again */
 };
 
 bool refresh_is_stopping(const struct refresh_signs *signs);
@@ -39,6 +40,6 @@ struct refresh_outcome {
 
 /* Waits for the provider, for another process, and for the database while a token is to be saved. */
 struct refresh_outcome refresh_link(
-	struct engine *engine, const struct refresh_question *question, const struct refresh_signs *signs);
+	struct engine *engine, const struct refresh_question *question, struct refresh_signs *signs);
 
 #endif

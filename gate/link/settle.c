@@ -236,14 +236,16 @@ void settle_take_end(struct settle_scope *scope, struct settling *settling)
 	settle_advance(scope, settling);
 }
 
-/* A refresh that is not waited for any longer goes on without us. */
+/* A refresh that is not waited for any longer goes on without us. Where the provider has said an error meanwhile, that
+ * is why there is no token, and not that somebody is at it. */
 static void stop_waiting_for_refresh(struct settling *settling)
 {
 	if (settling->ticket == NULL)
 		return;
+	bool failing = ticket_is_failing(settling->ticket);
 	ticket_leave(settling->ticket);
 	settling->ticket = NULL;
-	settling->progress.refresh = REFRESH_FAILED_IN_PROGRESS;
+	settling->progress.refresh = failing ? REFRESH_FAILED_TRANSIENTLY : REFRESH_FAILED_IN_PROGRESS;
 }
 
 void settle_wake(struct settle_scope *scope, struct settling *settling)
@@ -261,5 +263,6 @@ void settle_give_up(struct settle_scope *scope, struct settling *settling)
 	settle_stop_asking(scope, settling);
 	bool was_refreshing = settling->ticket != NULL;
 	stop_waiting_for_refresh(settling);
-	settle_with(scope, settling, was_refreshing ? REASON_REFRESH_IN_PROGRESS : REASON_PROVIDER_UNAVAILABLE);
+	bool in_progress = was_refreshing && settling->progress.refresh == REFRESH_FAILED_IN_PROGRESS;
+	settle_with(scope, settling, in_progress ? REASON_REFRESH_IN_PROGRESS : REASON_PROVIDER_UNAVAILABLE);
 }

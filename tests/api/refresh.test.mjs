@@ -278,6 +278,17 @@ test("a budget that ends while the refresh goes on is refresh_in_progress", asyn
   assert.equal(await demo.asked("parked", "token"), 1);
 });
 
+test("a budget that ends while the provider says errors is provider_unavailable", async () => {
+  const providers = world.providers.map((provider) => ({ ...provider, refresh_retry_timeout: "10s" }));
+  const hasty = await world.replica({ settings: { GATE_TIMEOUT: "1s" }, providers });
+  const { user, template } = await expired("parked");
+  await demo.fault("parked", "token", { status: 503 });
+  const answer = await world.createWorkspace(user, template, { service: hasty });
+  assertError(answer, 503, "external_auth_unverifiable");
+  assert.equal(answer.body.external_auth[0].reason, "provider_unavailable");
+  await demo.fault("parked", "token", null);
+});
+
 test("no token is in the log, and each refresh has its line", async () => {
   const output = world.services.map((service) => service.output()).join("\n");
   for (const { value } of await demo.secrets()) assert.ok(!output.includes(value), "a token is in the log");

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { eventually, freePort } from "../support/process.mjs";
+import { newSecret } from "../support/service.mjs";
 import { assertError, assertLeavesNothing, World } from "../support/world.mjs";
 
 // A host that no token may ever reach.
@@ -196,7 +197,7 @@ test("a token that is moved to another owner's row does not open", async () => {
   const thief = await world.createUser();
   const victim = await world.createUser();
   await world.link(victim, "sealed");
-  await world.importLink(thief, "sealed");
+  await world.importLink(thief, "sealed", { refresh_token: newSecret() });
   const columns = await world.sql(`SELECT table_name AS t, column_name AS c, data_type AS d FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name ~ 'link' AND column_name ~ 'access_token'`);
   assert.ok(columns.length > 0, "a table of links with columns of an access token");
@@ -211,4 +212,8 @@ test("a token that is moved to another owner's row does not open", async () => {
   const body = assertError(await assertLeavesNothing(world, () => world.createWorkspace(thief, template)), 503, "external_auth_unverifiable");
   assert.deepEqual([body.external_auth[0].reason, body.external_auth[0].fixable_by], ["decryption_failed", "operator"]);
   assert.equal(await demo.asked("sealed"), before);
+
+  // The owner is told that nothing is lost.
+  const { body: { links: [link] } } = await world.api("GET", "/api/v2/external-auth", { token: thief.token });
+  assert.deepEqual([link.reason, link.has_refresh_token], ["decryption_failed", true]);
 });

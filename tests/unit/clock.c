@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 3339 both ways, and deadlines. */
+/* RFC 3339 both ways, HTTP-dates, and deadlines. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -78,6 +78,26 @@ static void rfc_3339_is_written(void **state)
 	assert_true(clock_now_ms() > INT64_C(1700000000000));
 }
 
+static void an_http_date_is_read(void **state)
+{
+	/* RFC 9110 section 5.6.7: the same moment in its three forms. */
+	static const char *const texts[] = {
+		"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
+	static const char *const rubbish[] = {"", "30", "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994 08:49:37 GMT+1", "Sun, 06 Nov"};
+	int64_t at_ms;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		at_ms = 0;
+		if (!clock_parse_http_date(texts[i], &at_ms) || at_ms != INT64_C(784111777000))
+			fail_msg("%s is %lld", texts[i], (long long)at_ms);
+	}
+	for (size_t i = 0; i < COUNT_OF(rubbish); i++)
+		if (clock_parse_http_date(rubbish[i], &at_ms))
+			fail_msg("taken: %s", rubbish[i]);
+}
+
 static void deadlines_pass(void **state)
 {
 	struct deadline soon = deadline_in_ms(20);
@@ -108,6 +128,7 @@ int main(void)
 		cmocka_unit_test(rfc_3339_is_read),
 		cmocka_unit_test(rubbish_is_refused),
 		cmocka_unit_test(rfc_3339_is_written),
+		cmocka_unit_test(an_http_date_is_read),
 		cmocka_unit_test(deadlines_pass),
 	};
 
