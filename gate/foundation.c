@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "http/server.h"
+#include "http/server_tls.h"
 #include "store/migrate.h"
 #include "store/users.h"
 
@@ -42,15 +43,55 @@ void foundation_protect_memory(void)
 #endif
 }
 
-/* HTTPS that the HTTP library cannot do is a wrong configuration, found here and not at the first connection. */
-static void check_tls(const struct config *config, struct config_complaints *complaints)
+/* HTTPS that the HTTP library cannot do, and files that are no certificate with its key, are a wrong configuration,
+ * found here: neither at the first connection nor behind a database that was made for nothing. */
+static bool can_serve_tls(const char *cert_file, const char *key_file, struct problem *problem)
 {
-	const char *key = config->tls_cert_file[0] != '\0' ? "tls_cert_file" : "hook_tls_cert_file";
+	void *context = NULL;
+	bool loads;
 
-	if ((config->tls_cert_file[0] == '\0' && config->hook_tls_cert_file[0] == '\0') || server_tls_is_available())
+	if (!server_tls_is_available()) {
+		problem_set(problem, PROBLEM_VALIDATION_FAILED,
+			"this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?)");
+		return problem_add_violation(problem, "cert_file", "put a proxy in front instead");
+	}
+	loads = tls_context_new(cert_file, key_file, &context, problem);
+	tls_context_free(context);
+	return loads;
+}
+
+/* The two settings of one listener start with this prefix. */
+static void check_tls(const struct config *config, const char *prefix, const char *cert_file, const char *key_file,
+	struct config_complaints *complaints)
+{
+	struct problem problem = {.kind = PROBLEM_NONE};
+	const char *key;
+	bool is_named;
+
+	if (cert_file[0] == '\0' || can_serve_tls(cert_file, key_file, &problem))
 		return;
-	config_complain(complaints, key, key,
-		"this machine's CivetWeb cannot serve HTTPS (is libssl 3 installed?); put a proxy in front instead");
+	is_named = problem.violation_count > 0;
+	key = arena_printf(config->arena, "%stls_%s", prefix, is_named ? problem.violations[0].field : "cert_file");
+	config_complain(complaints, config_place(config, key), key, "%s%s%s", problem.message, is_named ? "; " : "",
+		problem.violations[0].detail);
+}
+
+/* The string may hold a password, so it is not shown. */
+static void check_database(const struct config *config, struct config_complaints *complaints)
+{
+	if (secret_is_empty(config->pg_connection_url) || migrate_url_is_lawful(config->pg_connection_url))
+		return;
+	config_complain(complaints, config_place(config, "pg_connection_url"), "pg_connection_url",
+		"the value is not lawful; allowed: postgresql://user:password@host:port/database, with special "
+		"characters percent-encoded, or host=... user=... dbname=...");
+}
+
+/* What only a library can tell of a value, and base/ sees none of these. */
+static void check_with_libraries(const struct config *config, struct config_complaints *complaints)
+{
+	check_tls(config, "", config->tls_cert_file, config->tls_key_file, complaints);
+	check_tls(config, "hook_", config->hook_tls_cert_file, config->hook_tls_key_file, complaints);
+	check_database(config, complaints);
 }
 
 static void print_complaints(const struct config_complaints *complaints)
@@ -67,7 +108,7 @@ bool foundation_load(struct foundation *foundation, int argc, char **argv, bool 
 	if (*ret_help)
 		return true;
 	if (good)
-		check_tls(foundation->config, &complaints);
+		check_with_libraries(foundation->config, &complaints);
 	good = providers_build(foundation->config, &foundation->providers, &complaints) && good;
 	print_complaints(&complaints);
 	return good && complaints.count == 0;

@@ -173,11 +173,13 @@ static const char *config_default(const struct loader *loader, const struct sett
 
 static void config_take_all(struct loader *loader)
 {
+	loader->config->places = arena_alloc(loader->arena, settings_count * sizeof(*loader->config->places));
 	for (size_t i = 0; i < settings_count; i++) {
 		struct setting_value value = loader->chosen[i];
 
 		if (value.text == NULL)
 			value = (struct setting_value){config_default(loader, &settings[i]), "default"};
+		loader->config->places[i] = value.place;
 		setting_take(loader->config, &settings[i], value, loader->complaints);
 	}
 }
@@ -307,6 +309,13 @@ void config_free(struct config *config)
 {
 	if (config != NULL)
 		arena_free(config->arena);
+}
+
+const char *config_place(const struct config *config, const char *name)
+{
+	bool is_file = false;
+
+	return config->places[setting_find(settings, settings_count, name, &is_file)];
 }
 
 void config_print_options(void)

@@ -74,6 +74,7 @@ struct provider_settings {
 
 struct config {
 	struct arena *arena;
+	const char **places;         /* where each setting's value came from: config_place */
 	const char *config_file;     /* "" without one */
 	const char *http_address;    /* host:port */
 	const char *admin_address;   /* "" turns it off */
@@ -139,6 +140,10 @@ void config_complain(struct config_complaints *complaints, const char *place, co
 MUST_CHECK bool config_load(int argc, char **argv, char **environment, struct config **ret_config, bool *ret_help,
 	struct config_complaints *complaints);
 void config_free(struct config *config);
+
+/* Where the value of a setting came from, as struct setting_value says it: for what only a library further up can find
+ * wrong. The setting of that name exists. */
+const char *config_place(const struct config *config, const char *name);
 
 /* Writes the options of the table to stdout, for --help. */
 void config_print_options(void);

@@ -45,26 +45,29 @@ void *dlopen(const char *file, int mode)
 	return dlopen_of_libc()(is_openssl ? NULL : file, mode);
 }
 
-static bool refuse(struct problem *problem, const char *what, const char *file)
+static bool refuse(struct problem *problem, const char *which, const char *what, const char *file)
 {
 	unsigned long error = ERR_peek_error();
 	const char *reason = ERR_SYSTEM_ERROR(error) ? "it cannot be read" : ERR_reason_error_string(error);
 
 	problem_set(
-		problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s.", what, file, reason != NULL ? reason : "not usable");
+		problem, PROBLEM_VALIDATION_FAILED, "%s %s: %s", what, file, reason != NULL ? reason : "not usable");
 	ERR_clear_error();
-	return false;
+	return problem_add_violation(problem, which, "allowed: %s",
+		strcmp(which, "cert_file") == 0 ? "a certificate chain (PEM)"
+						: "the certificate's private key (PEM), without a passphrase");
 }
 
 static bool load(SSL_CTX *context, const char *cert_file, const char *key_file, struct problem *problem)
 {
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
-		return refuse(problem, "The certificate does not load from", cert_file);
+		return refuse(problem, "cert_file", "The certificate does not load from", cert_file);
 	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-		return refuse(problem, "The private key does not load, or is not the certificate's:", key_file);
+		return refuse(
+			problem, "key_file", "The private key does not load, or is not the certificate's:", key_file);
 	if (SSL_CTX_check_private_key(context) != 1)
-		return refuse(problem, "The private key is not the certificate's:", key_file);
+		return refuse(problem, "key_file", "The private key is not the certificate's:", key_file);
 	return true;
 }
 

@@ -9,7 +9,8 @@
 #include "problem.h"
 
 /* An `SSL_CTX *` with the certificate chain and key of two PEM files, for TLS 1.2 and later. On failure the message
- * names the file and what is wrong with it. */
+ * names the file and what is wrong with it; where a file is to blame, a violation says which, `cert_file` or
+ * `key_file`, and what is allowed. */
 MUST_CHECK bool tls_context_new(
 	const char *cert_file, const char *key_file, void **ret_context, struct problem *problem);
 

@@ -217,13 +217,19 @@ static bool check_table_rights(struct connection *connection, struct problem *pr
 		connection, arena_printf(arena, "no SELECT, INSERT, UPDATE, DELETE on %s", tables), problem);
 }
 
+bool migrate_url_is_lawful(struct secret connection_url)
+{
+	PQconninfoOption *options = PQconninfoParse(connection_url.text == NULL ? "" : connection_url.text, NULL);
+
+	PQconninfoFree(options);
+	return options != NULL;
+}
+
 bool migrate_database(struct secret connection_url, int *ret_applied, struct problem *problem)
 {
 	*ret_applied = 0;
-	PQconninfoOption *options = PQconninfoParse(connection_url.text == NULL ? "" : connection_url.text, NULL);
-	if (options == NULL)
+	if (!migrate_url_is_lawful(connection_url))
 		return refuse_url(problem);
-	PQconninfoFree(options);
 	char why[256] = "";
 	/* Unnamed statements only: behind pgbouncer the connection may be another's before and after. */
 	struct connection_plan plan = {.url = connection_url.text, .prepare = false};

@@ -11,6 +11,9 @@
  * sentence that says what to do, where the database cannot be reached, is newer than the binary, or lacks rights. */
 MUST_CHECK bool migrate_database(struct secret connection_url, int *ret_applied, struct problem *problem);
 
+/* Whether libpq can read the connection string; whether anybody answers there is another question. */
+MUST_CHECK bool migrate_url_is_lawful(struct secret connection_url);
+
 /* The newest migration this binary knows. */
 int migrate_newest_version(void);
 

@@ -10,7 +10,7 @@ import { Browser } from "../support/browser.mjs";
 import { exchange, trustAuthority } from "../support/http.mjs";
 import { Cluster } from "../support/postgres.mjs";
 import { eventually, freePort, Program } from "../support/process.mjs";
-import { newKey } from "../support/service.mjs";
+import { newKey, runGatehouse } from "../support/service.mjs";
 import { assertSentence, openWorld, refusedStart, temporaryDirectory } from "../support/serve.mjs";
 
 const authority = new Authority();
@@ -94,13 +94,14 @@ test("files that are no certificate, no key or no pair are refused at start, by 
   writeFileSync(nonsense, "nonsense\n");
   const other = authority.issue("other");
   const base = { databaseUrl: cluster.url(await cluster.createDatabase()), key: newKey(), stateDirectory: join(directory, "unused") };
-  for (const [cert, key, named] of [
-    [nonsense, certificate.keyFile, nonsense], [certificate.certFile, nonsense, nonsense],
-    [certificate.certFile, other.keyFile, other.keyFile], [certificate.certFile, certificate.certFile, certificate.certFile],
+  for (const [cert, key, named, setting] of [
+    [nonsense, certificate.keyFile, nonsense, "tls_cert_file"], [certificate.certFile, nonsense, nonsense, "tls_key_file"],
+    [certificate.certFile, other.keyFile, other.keyFile, "tls_key_file"], [certificate.certFile, certificate.certFile, certificate.certFile, "tls_key_file"],
   ]) {
     const refused = await refusedStart({ ...base, settings: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
-    assert.ok([1, 2].includes(refused.code), refused.stderr);
-    assertSentence(refused, refused.code, [new RegExp(named.replaceAll(".", "\\."))]);
+    const said = assertSentence(refused, 2, [new RegExp(`GATEHOUSE_${setting.toUpperCase()}: ${setting}: .*${named.replaceAll(".", "\\.")}.*; allowed: `)]);
+    const checked = await runGatehouse(["check-config"], { HOME: directory, GATEHOUSE_TLS_CERT_FILE: cert, GATEHOUSE_TLS_KEY_FILE: key });
+    assert.deepEqual([checked.code, checked.stderr], [2, `${said}\n`], "check-config says the same");
   }
   for (const name of ["TLS_CERT_FILE", "TLS_KEY_FILE"]) {
     const refused = await refusedStart({ ...base, settings: { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile, [name]: "/nonexistent/x.pem" } });
