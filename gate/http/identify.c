@@ -101,11 +101,13 @@ static bool cache_get(
 	return true;
 }
 
+/* For IDENTITY_CACHE_MS, and never for longer than the token is good. */
 static void cache_put(struct identity_cache *cache, const uint8_t hash[SHA256_BYTES], const struct user *user,
-	uint_fast64_t forgotten)
+	int64_t left_ms, uint_fast64_t forgotten)
 {
 	size_t set = set_of(hash);
-	struct entry entry = {.expires_us = clock_monotonic_us() + IDENTITY_CACHE_MS * 1000LL, .roles = user->roles};
+	int64_t keep_ms = left_ms < IDENTITY_CACHE_MS ? left_ms : IDENTITY_CACHE_MS;
+	struct entry entry = {.expires_us = clock_monotonic_us() + keep_ms * 1000, .roles = user->roles};
 	size_t id_size = strlen(user->id), name_size = strlen(user->username);
 
 	if (id_size >= sizeof(entry.user_id) || name_size >= sizeof(entry.username))
@@ -174,16 +176,17 @@ static bool ask_store(struct request *request, const uint8_t hash[SHA256_BYTES],
 	const struct service *service = request->service;
 	uint_fast64_t forgotten = atomic_load(&service->identities->forgotten);
 	struct user user = {0};
+	int64_t left_ms = 0;
 	bool found = false;
 
-	if (!token_find_user(service->store, request->arena, hash, &found, &user, problem))
+	if (!token_find_user(service->store, request->arena, hash, &found, &user, &left_ms, problem))
 		return false;
 	if (!found)
 		return problem_set(problem, PROBLEM_UNAUTHENTICATED, "The token is unknown or has expired.");
 	if (user.suspended)
 		return problem_set(problem, PROBLEM_OWNER_SUSPENDED, "User %s is suspended.", user.username);
 	request->caller = (struct caller){.user_id = user.id, .username = user.username, .roles = user.roles};
-	cache_put(service->identities, hash, &user, forgotten);
+	cache_put(service->identities, hash, &user, left_ms, forgotten);
 	return true;
 }
 

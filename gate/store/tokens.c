@@ -51,7 +51,7 @@ static void touch(struct store *store, const uint8_t hash[SHA256_BYTES])
 }
 
 bool token_find_user(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES], bool *ret_found,
-	struct user *ret_user, struct problem *problem)
+	struct user *ret_user, int64_t *ret_left_ms, struct problem *problem)
 {
 	struct call call;
 	call_read(&call, QUERY_TOKEN_FIND_USER);
@@ -63,6 +63,7 @@ bool token_find_user(struct store *store, struct arena *arena, const uint8_t has
 		return true;
 	struct row row = row_at(&rows, 0);
 	user_read_row(&row, arena, ret_user);
+	*ret_left_ms = row_integer(&row);
 	if (row_bool(&row))
 		touch(store, hash);
 	return true;

@@ -58,9 +58,9 @@ struct api_token {
 MUST_CHECK bool token_insert(struct store *store, struct arena *arena, const char *user_id, const char *name,
 	const uint8_t hash[SHA256_BYTES], int64_t lifetime_s, struct api_token *ret_token, struct problem *problem);
 
-/* The user a live token belongs to: one indexed read. Suspended users are found too. */
+/* The user a live token belongs to, and how long it will live: one indexed read. Suspended users are found too. */
 MUST_CHECK bool token_find_user(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES],
-	bool *ret_found, struct user *ret_user, struct problem *problem);
+	bool *ret_found, struct user *ret_user, int64_t *ret_left_ms, struct problem *problem);
 
 MUST_CHECK bool token_list(struct store *store, struct arena *arena, const char *user_id, struct page page,
 	size_t *ret_count, struct api_token **ret_tokens, struct problem *problem);

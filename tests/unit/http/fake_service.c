@@ -42,7 +42,7 @@ void fake_forget_alice(bool gone)
 }
 
 bool token_find_user(struct store *store, struct arena *arena, const uint8_t hash[SHA256_BYTES], bool *ret_found,
-	struct user *ret_user, struct problem *problem)
+	struct user *ret_user, int64_t *ret_left_ms, struct problem *problem)
 {
 	uint8_t known[SHA256_BYTES];
 	bool gone = atomic_load(&alice_is_gone);
@@ -64,6 +64,7 @@ bool token_find_user(struct store *store, struct arena *arena, const uint8_t has
 		if (memcmp(known, hash, SHA256_BYTES) != 0)
 			continue;
 		*ret_user = CALLERS[i].user;
+		*ret_left_ms = 3600000;
 		*ret_found = true;
 	}
 	return true;

@@ -89,8 +89,9 @@ bool login_works(const struct fixture *f, struct secret access_token)
 	struct user user;
 	struct problem problem = {0};
 	bool found = false;
+	int64_t left_ms;
 	sha256(access_token.text, access_token.size, hash);
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &left_ms, &problem), problem);
 	return found;
 }
 

@@ -135,12 +135,13 @@ static void delete_takes_what_hangs_on_a_user(void **state)
 	struct api_token token;
 	uint8_t hash[SHA256_BYTES];
 	bool found = false;
+	int64_t left_ms = 0;
 	fixture_hash("u-gone", hash);
 	fixture_link(f, user.id, "github", "t");
 	assert_done(token_insert(f->store, f->arena, user.id, "", hash, 60, &token, &problem), problem);
 	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_true(found);
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &left_ms, &problem), problem);
 	assert_false(found);
 	assert_done(user_delete(f->store, &user, &found, &problem), problem);
 	assert_false(found);
@@ -179,19 +180,21 @@ static void token_lives_is_listed_and_deleted(void **state)
 	uint8_t deleted[SHA256_BYTES] = {0};
 	size_t count = 0;
 	bool found = false;
+	int64_t left_ms = 0;
 	fixture_hash("token-1", hash);
 	assert_done(token_insert(f->store, f->arena, user.id, "laptop", hash, 3600, &token, &problem), problem);
 	assert_int_equal(token.expires_at_ms - token.created_at_ms, 3600000);
 	assert_int_equal(token.last_used_at_ms, 0);
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &left_ms, &problem), problem);
 	assert_true(found);
+	assert_true(left_ms > 3590000 && left_ms <= 3600000);
 	assert_string_equal(owner.id, user.id);
 	assert_done(token_list(f->store, f->arena, user.id, whole, &count, &tokens, &problem), problem);
 	assert_int_equal(count, 1);
 	assert_string_equal(tokens[0].name, "laptop");
 	assert_true(tokens[0].last_used_at_ms > 0);
 	int64_t first_use_ms = tokens[0].last_used_at_ms;
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &left_ms, &problem), problem);
 	assert_done(token_list(f->store, f->arena, user.id, whole, &count, &tokens, &problem), problem);
 	assert_int_equal(tokens[0].last_used_at_ms, first_use_ms);
 	assert_done(token_delete(f->store, NOBODY, token.id, &found, deleted, &problem), problem);
@@ -199,7 +202,7 @@ static void token_lives_is_listed_and_deleted(void **state)
 	assert_done(token_delete(f->store, user.id, token.id, &found, deleted, &problem), problem);
 	assert_true(found);
 	assert_memory_equal(deleted, hash, sizeof(hash));
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &owner, &left_ms, &problem), problem);
 	assert_false(found);
 }
 
@@ -211,9 +214,10 @@ static void expired_token_is_not_found(void **state)
 	struct api_token token;
 	uint8_t hash[SHA256_BYTES];
 	bool found = true;
+	int64_t left_ms = 0;
 	fixture_hash("token-expired", hash);
 	assert_done(token_insert(f->store, f->arena, user.id, "", hash, -1, &token, &problem), problem);
-	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &problem), problem);
+	assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &left_ms, &problem), problem);
 	assert_false(found);
 }
 
@@ -224,10 +228,11 @@ static void bootstrap_admin_may_start_twice(void **state)
 	struct user user = {0};
 	uint8_t hash[SHA256_BYTES];
 	bool found = false;
+	int64_t left_ms = 0;
 	fixture_hash("admin-token", hash);
 	for (int i = 0; i < 2; i++) {
 		assert_done(user_bootstrap_admin(f->store, fixture_secret("admin-token"), &problem), problem);
-		assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &problem), problem);
+		assert_done(token_find_user(f->store, f->arena, hash, &found, &user, &left_ms, &problem), problem);
 		assert_true(found && !user.suspended);
 		assert_string_equal(user.username, "admin");
 		assert_int_equal(user.roles, 1u << ROLE_MEMBER | 1u << ROLE_ADMIN);
