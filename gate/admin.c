@@ -96,7 +96,7 @@ static void print_token_help(void)
 		     "  --role ROLE       a role for a user made now; may be repeated: template-author,\n"
 		     "                    control-plane, provisioner, auditor, admin\n"
 		     "  --name TEXT       shown in the list of keys\n"
-		     "  --lifetime TIME   such as 24h; from 1m to 8760h, 720h when not given\n"
+		     "  --lifetime TIME   such as 24h; from 1s to 8760h, 720h when not given\n"
 		     "\n"
 		     "and the options that say where the database is:\n");
 	config_print_options();
@@ -153,7 +153,7 @@ static int check_wish(struct token_wish *wish)
 		return wrong_usage("--lifetime must be a time such as 24h; it is ", wish->lifetime);
 	wish->lifetime_s = lifetime_ms / 1000;
 	if (wish->lifetime_s < TOKEN_LIFETIME_MIN_S || wish->lifetime_s > TOKEN_LIFETIME_MAX_S)
-		return wrong_usage("--lifetime must be from 1m to 8760h", "");
+		return wrong_usage("--lifetime must be from 1s to 8760h", "");
 	return EXIT_DONE;
 }
 

@@ -187,7 +187,7 @@
 
 #define SECRET_RANDOM_BYTES 32           /* 256 bit; also the PKCE verifier's 32 octets, RFC 7636 section 4.1 */
 #define TOKEN_LIFETIME_DEFAULT_S 2592000 /* 30 days */
-#define TOKEN_LIFETIME_MIN_S 60
+#define TOKEN_LIFETIME_MIN_S 1           /* a job that makes its own token may need it for seconds */
 #define TOKEN_LIFETIME_MAX_S 31536000
 #define TICKET_LIFETIME_S 300           /* contract section 6 */
 #define BROWSER_SESSION_LIFETIME_S 1800 /* a linking session: long enough to sign in at a provider with two factors */

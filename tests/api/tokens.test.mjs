@@ -2,6 +2,7 @@
 // API tokens: minted, shown once, listed without their key, deleted; and how a caller says who they are.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newSecret } from "../support/service.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
 
@@ -33,10 +34,10 @@ test("a token lives 30 days unless told otherwise, and needs no body", async () 
   }
 });
 
-for (const lifetime of [60, 31536000])
+for (const lifetime of [1, 31536000])
   test(`a lifetime of ${lifetime} s is lawful`, () => world.expect(201, "POST", tokensOf(alice), { lifetime }));
 
-for (const lifetime of [0, 59, -1, 31536001, 1.5, "3600", 1e15])
+for (const lifetime of [0, -1, 31536001, 1.5, "3600", 1e15])
   test(`a lifetime of ${JSON.stringify(lifetime)} is refused`, async () => {
     const answer = await assertLeavesNothing(world, () => world.admin("POST", tokensOf(alice), { lifetime }));
     assertError(answer, 400, "validation_failed", "lifetime");
@@ -94,6 +95,14 @@ test("an expired token is unknown", async () => {
   assert.ok(table, "a table of tokens with a column expires_at");
   await world.sql(`UPDATE ${table.name} SET expires_at = now() - interval '1 second' WHERE id = $1`, [made.id]);
   assertError(await whoAmI({ Authorization: `Bearer ${made.key}` }), 401, "unauthenticated");
+});
+
+test("a token of a second is good for that second, also where the caller was known a moment ago", async () => {
+  const made = await world.expect(201, "POST", tokensOf(alice), { lifetime: 1 });
+  const headers = { Authorization: `Bearer ${made.key}` };
+  assert.equal((await whoAmI(headers)).status, 200);
+  await sleep(Date.parse(made.expires_at) - Date.now() + 100);
+  assertError(await whoAmI(headers), 401, "unauthenticated");
 });
 
 for (const [name, headers] of [

@@ -419,7 +419,7 @@ describe("token create", () => {
 
   for (const [what, args, pattern] of [
     ["a role", ["--user", "x", "--role", "emperor"], /template-author.*admin/], ["a lifetime", ["--user", "x", "--lifetime", "forever"], /lifetime/],
-    ["a lifetime without a unit", ["--user", "x", "--lifetime", "3600"], /lifetime/], ["a lifetime that is too short", ["--user", "x", "--lifetime", "1s"], /lifetime.*1m.*8760h/],
+    ["a lifetime without a unit", ["--user", "x", "--lifetime", "3600"], /lifetime/], ["a lifetime that is too short", ["--user", "x", "--lifetime", "1ms"], /lifetime.*1s.*8760h/],
     ["a lifetime that is too long", ["--user", "x", "--lifetime", "87600h"], /lifetime/], ["a user", ["--user", "Not_Lawful"], /user/], ["no user", [], /--user/],
   ])
     test(`wrong: ${what}`, async () => {
