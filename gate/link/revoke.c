@@ -18,9 +18,11 @@ static struct secret secret_of(const char *text)
 	return (struct secret){.text = text, .size = strlen(text)};
 }
 
-static bool is_success(const struct http_answer *answer)
+/* RFC 7009 section 2.2: 200. GitHub's REST API: 204 when the grant is deleted. */
+static bool is_success(const struct provider *provider, const struct http_answer *answer)
 {
-	return answer->transport == TRANSPORT_ANSWERED && (answer->status == 200 || answer->status == 204);
+	return answer->transport == TRANSPORT_ANSWERED &&
+	       answer->status == (provider->type == PROVIDER_GITHUB ? 204 : 200);
 }
 
 static const char *failure_words(const struct http_answer *answer, struct arena *arena)
@@ -96,7 +98,7 @@ static bool is_confirmed(const struct provider *provider, const struct http_answ
 	SCOPED(json_release) struct json *root = NULL;
 	struct problem ignored;
 
-	if (!is_success(answer))
+	if (!is_success(provider, answer))
 		return false;
 	if (provider->type != PROVIDER_SLACK)
 		return true;
@@ -127,7 +129,7 @@ bool revoke_tokens(struct engine *engine, struct provider *provider, struct secr
 		struct http_answer answer = http_client_ask(engine->http, &request, arena);
 		if (is_confirmed(provider, &answer))
 			return true;
-		*ret_error = is_success(&answer) ? "the provider refused" : failure_words(&answer, arena);
+		*ret_error = is_success(provider, &answer) ? "the provider refused" : failure_words(&answer, arena);
 		if (!is_client_refused(&answer))
 			break;
 	}

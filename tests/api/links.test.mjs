@@ -207,6 +207,17 @@ for (const [name, fault] of [["says 500", { status: 500 }], ["says 400", { statu
     assert.deepEqual((await list(user)).body.links, []);
   });
 
+test("another status than the one that says it is done is none", async () => {
+  const user = await world.createUser();
+  for (const [id, status] of [["basic", 204], ["basic", 202], ["hub", 200], ["hub", 202]]) {
+    await world.link(user, id);
+    await demo.fault(id, "revoke", { status });
+    const answer = await unlink(user, id);
+    await demo.fault(id, "revoke", null);
+    assert.deepEqual([answer.status, answer.body], [200, { token_revoked: false, token_revocation_error: `the provider answered with HTTP status ${status}` }]);
+  }
+});
+
 test("a provider without a revoke URL is not asked", async () => {
   const user = await world.createUser();
   await world.link(user, "two");
