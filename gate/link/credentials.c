@@ -11,39 +11,42 @@ static struct secret secret_of(const char *text)
 	return (struct secret){.text = text, .size = strlen(text)};
 }
 
-/* Which styles may be tried, in their order. */
+/* Which styles may be tried, in their order: what the provider took last comes first. A provider may change its mind,
+ * so the other one stays behind it. */
 static size_t styles_of(const struct provider *provider, enum credential_style ret_styles[2])
 {
-	int learnt = atomic_load(&provider->client_auth);
+	bool form_first = atomic_load(&provider->client_auth) == CLIENT_AUTH_FORM;
 
-	ret_styles[1] = CREDENTIALS_FORM;
+	ret_styles[0] = form_first ? CREDENTIALS_FORM : CREDENTIALS_BASIC;
+	ret_styles[1] = form_first ? CREDENTIALS_BASIC : CREDENTIALS_FORM;
 	if (provider->type == PROVIDER_AZURE_DEVOPS)
 		ret_styles[0] = CREDENTIALS_ASSERTION;
 	else if (provider->type == PROVIDER_JFROG)
 		ret_styles[0] = CREDENTIALS_BEARER;
 	else if (secret_is_empty(provider->client_secret))
 		ret_styles[0] = CREDENTIALS_PUBLIC;
-	else if (learnt == CLIENT_AUTH_FORM)
-		ret_styles[0] = CREDENTIALS_FORM;
 	else
-		ret_styles[0] = CREDENTIALS_BASIC;
-	return ret_styles[0] == CREDENTIALS_BASIC && learnt == CLIENT_AUTH_UNKNOWN ? 2 : 1;
+		return 2;
+	return 1;
 }
 
+/* Where a style is known to be taken, it is tried with both secrets before the other style: of two secrets one may be
+ * on its way out for days. */
 size_t credentials_list(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX])
 {
 	const struct secret secrets[] = {provider->client_secret, provider->client_secret_2};
+	bool style_is_known = atomic_load(&provider->client_auth) != CLIENT_AUTH_UNKNOWN;
+	size_t secret_count = secret_is_empty(provider->client_secret_2) ? 1 : COUNT_OF(secrets);
 	enum credential_style styles[2];
 	size_t style_count = styles_of(provider, styles);
-	size_t count = 0;
 
-	for (size_t i = 0; i < COUNT_OF(secrets); i++) {
-		if (i > 0 && secret_is_empty(secrets[i]))
-			continue;
-		for (size_t j = 0; j < style_count; j++)
-			ret_list[count++] = (struct credentials){.style = styles[j], .secret = secrets[i]};
+	for (size_t i = 0; i < style_count * secret_count; i++) {
+		size_t style = style_is_known ? i / secret_count : i % style_count;
+		size_t secret = style_is_known ? i % secret_count : i / style_count;
+
+		ret_list[i] = (struct credentials){.style = styles[style], .secret = secrets[secret]};
 	}
-	return count;
+	return style_count * secret_count;
 }
 
 size_t credentials_list_device(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX])

@@ -88,8 +88,10 @@ static bool is_client_refused(const struct http_answer *answer)
 /* GitHub takes Basic alone: the same secret in another style would be the same request. */
 static bool is_same_again(const struct provider *provider, const struct credentials *tries, size_t index)
 {
-	return provider->type == PROVIDER_GITHUB && index > 0 &&
-	       tries[index].secret.text == tries[index - 1].secret.text;
+	for (size_t i = 0; i < index; i++)
+		if (provider->type == PROVIDER_GITHUB && tries[i].secret.text == tries[index].secret.text)
+			return true;
+	return false;
 }
 
 /* Slack says no with 200 and "ok": false. */

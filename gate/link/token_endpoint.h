@@ -57,7 +57,7 @@ struct credentials {
 /* Two styles with two secrets each. */
 #define CREDENTIALS_MAX 4
 
-/* The tries in their order: as remembered, else Basic before form, CLIENT_SECRET before CLIENT_SECRET_2. */
+/* The tries in their order: what is remembered, else Basic, before the other, CLIENT_SECRET before CLIENT_SECRET_2. */
 size_t credentials_list(const struct provider *provider, struct credentials ret_list[CREDENTIALS_MAX]);
 
 /* The same for the device flow. Its requests have client_id in the form (RFC 8628 sections 3.1 and 3.4), and GitHub,

@@ -12,7 +12,7 @@ import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/
 const world = await World.open({
   providers: (demo) => [
     demo.configure("demo", { scopes: "read write" }), demo.configure("two"), demo.configureGithub("hub"),
-    demo.configure("post"), demo.configure("plain", { pkce_methods: "none" }), demo.configure("secrets", { client_secret: "the-old-one", client_secret_2: CLIENT_SECRET }),
+    demo.configure("post"), demo.configure("fickle"), demo.configure("plain", { pkce_methods: "none" }), demo.configure("secrets", { client_secret: "the-old-one", client_secret_2: CLIENT_SECRET }),
     demo.configure("blackout"),
     demo.configure("found", { issuer: `${demo.base}/found`, auth_url: undefined, token_url: undefined }),
   ],
@@ -96,6 +96,18 @@ test("a provider that refuses Basic gets the form, and is remembered", async () 
   await world.linkThroughBrowser(await world.createUser(), "post");
   const all = await demo.requests("post", "token");
   assert.deepEqual(all.slice(first.length).map(({ client_auth }) => client_auth), ["post"]);
+});
+
+test("a provider that changes what it takes is followed at once", async () => {
+  for (const [client_auth, other] of [["basic", "post"], ["post", "basic"]]) {
+    await demo.set("fickle", { client_auth });
+    await world.linkThroughBrowser(await world.createUser(), "fickle");
+    await demo.set("fickle", { client_auth: other });
+    const before = (await demo.requests("fickle", "token")).length;
+    await world.linkThroughBrowser(await world.createUser(), "fickle");
+    const asked = (await demo.requests("fickle", "token")).slice(before);
+    assert.deepEqual(asked.map((request) => [request.client_auth, request.status < 300]), [[client_auth, false], [other, true]]);
+  }
 });
 
 test("the second client secret is tried when the first is refused", async () => {
