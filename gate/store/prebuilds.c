@@ -7,8 +7,6 @@
 #include "build_row.h"
 #include "idempotency_row.h"
 
-#define PREBUILDS_USER_NAME "prebuilds"
-
 /* 64 random bits never meet in one owner's names. */
 static const char *prebuild_name(struct arena *arena)
 {

@@ -7,6 +7,7 @@
 
 /* The user who owns them: schema/migrations/0001_start.sql. */
 #define PREBUILDS_USER_ID "00000000-0000-7000-8000-000000000001"
+#define PREBUILDS_USER_NAME "prebuilds"
 
 struct prebuilds_insert {
 	const struct template_version *version;

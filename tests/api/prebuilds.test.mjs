@@ -44,6 +44,24 @@ test("they are workspaces of nobody, made without asking anybody", async () => {
   assert.equal(await demo.asked(PROVIDERS), before, "no provider was asked");
 });
 
+test("who may look at any workspace lists them until they are claimed", async () => {
+  const template = await world.createTemplate(["one"]);
+  const [{ id, owner_id }] = (await jobs.prebuilds(template)).workspaces;
+  const owner = await world.createUser();
+  const listed = async (user, token) => {
+    const { status, body } = await world.api("GET", `/api/v2/users/${user}/workspaces?limit=200`, { token });
+    assert.equal(status, 200);
+    return body.workspaces.some((workspace) => workspace.id === id && workspace.owner_name === "prebuilds");
+  };
+  for (const user of ["prebuilds", owner_id])
+    for (const { token } of [controlPlane, { token: world.service.adminToken }]) assert.equal(await listed(user, token), true);
+  for (const user of ["prebuilds", owner_id])
+    assertError(await world.api("GET", `/api/v2/users/${user}/workspaces`, { token: owner.token }), 404, "not_found");
+  await world.link(owner, "one");
+  assert.equal((await world.createWorkspace(owner, template, { claim_prebuild: "require" })).body.id, id);
+  assert.equal(await listed("prebuilds", controlPlane.token), false);
+});
+
 test("their own builds are never gated either", async () => {
   const template = await world.createTemplate(["one"]);
   const [workspace] = (await jobs.prebuilds(template)).workspaces;
