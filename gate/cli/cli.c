@@ -281,7 +281,7 @@ static bool is_current(const struct token_file *file, const char *issuer)
 	return file->current_issuer != NULL && (issuer == NULL || strcmp(file->current_issuer, issuer) == 0);
 }
 
-static bool resolve(struct cli *cli, struct problem *problem)
+bool cli_resolve(struct cli *cli, struct problem *problem)
 {
 	const char *url = cli_value(cli, "--url");
 	const char *profile = cli_value(cli, "--profile");
@@ -343,7 +343,7 @@ static int run_command(struct cli *cli)
 {
 	struct problem problem = {.kind = PROBLEM_NONE};
 
-	if (!cli->command->offline && !resolve(cli, &problem))
+	if (!cli->command->offline && !cli_resolve(cli, &problem))
 		return cli_fail(cli, &problem);
 	return cli->command->run(cli);
 }

@@ -161,6 +161,15 @@ describe("commands", { concurrency: 4 }, () => {
     const template = await world.createTemplate(["one"]);
     const { stderr } = ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s"), 3);
     assert.match(stderr, /Nothing was created/);
+    const told = json(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s", "--json"), 3);
+    assert.deepEqual(told.external_auth.map(({ id, reason }) => [id, reason]), [["one", "not_linked"]]);
+  });
+
+  test("create --wait for a provider that is down gives up as busy, not as refused", async () => {
+    const { user, run } = await newPerson();
+    await world.link(user, "down");
+    const template = await world.createTemplate(["down"]);
+    ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s"), 5);
   });
 
   test("connect prints a link that works, and waits until it has", async () => {
@@ -206,6 +215,7 @@ describe("commands", { concurrency: 4 }, () => {
     const no = ended(await run("access-token", "two"), 3);
     assert.equal(no.stdout, "");
     assert.match(no.stderr, /gatehouse connect two$/m);
+    assert.equal(json(await run("access-token", "two", "--json"), 3).external_auth[0].reason, "not_linked");
     await world.link(user, "down");
     ended(await run("access-token", "down"), 5);
     ended(await run("access-token", "nowhere"), 1);
@@ -227,6 +237,18 @@ describe("commands", { concurrency: 4 }, () => {
       assert.deepEqual([stdout, stderr], ["", ""], `${given} ${args}`);
     }
     assert.equal(ended(await ask("protocol=https\\nhost=x\\n\\n", "get", "--provider", "two"), 3).stdout, "");
+  });
+
+  test("git-credential bothers nobody who is not logged in with what is not for it", async () => {
+    const person = new Person();
+    const ask = (given, ...args) => person.shell(`printf '${given}' | exec "$0" git-credential "$@"`, args);
+    for (const [given, ...args] of [
+      ["protocol=https\\nhost=example.com\\n\\n", "get"], ["protocol=https\\nhost=github.com\\n\\n", "store"], ["protocol=https\\nhost=github.com\\n\\n", "erase"],
+    ]) {
+      const { stdout, stderr } = ended(await ask(given, ...args), 0);
+      assert.deepEqual([stdout, stderr], ["", ""], `${given} ${args}`);
+    }
+    assert.match(ended(await ask("protocol=https\\nhost=github.com\\n\\n", "get"), 4).stderr, /gatehouse login/);
   });
 
   test("git itself gets a token through it", async () => {

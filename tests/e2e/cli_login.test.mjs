@@ -272,6 +272,17 @@ describe("logout", { concurrency: 8 }, () => {
     assert.ok(!readFileSync(person.tokenFile, "utf8").includes(refresh_token));
   });
 
+  test("--json says on stdout what was done", async () => {
+    const server = await newServer();
+    const person = new Person();
+    person.seed(server);
+    for (const logged_out of [true, false]) {
+      const { code, stdout } = await person.run(["logout", "--json", "--url", server.url]);
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(stdout), { url: server.url, profile: "default", logged_out });
+    }
+  });
+
   for (const [name, fault] of [["503", (_, answer) => (answer(503, {}), true)], ["no answer", (_, answer) => (answer.drop(), true)]])
     test(`keeps the login where the service says ${name}, and --local forgets it`, async () => {
       const server = await newServer();
