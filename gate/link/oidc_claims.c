@@ -16,14 +16,14 @@ static bool is_text(const struct json *claims, const char *name, const char *rig
 	return text != NULL && strcmp(text, right) == 0;
 }
 
-/* A number of seconds; absent where it may be is *ret_given false. */
+/* A number of seconds, which may have parts of one (RFC 7519 section 2); absent where it may be is *ret_given false. */
 static bool read_time(const struct json *claims, const char *name, bool *ret_given, int64_t *ret_time_s)
 {
 	const struct json *member = json_member(claims, name);
 
 	*ret_given = member != NULL;
 	*ret_time_s = 0;
-	return member == NULL || json_integer(member, ret_time_s);
+	return member == NULL || json_floor(member, ret_time_s);
 }
 
 static const char *why_subject(const struct json *claims)

@@ -311,6 +311,12 @@ test("an ID token may be a minute off, and for several clients", async () => {
   assert.equal((await signIn()).last.status, 303);
 });
 
+test("an ID token may say its times to parts of a second", async () => {
+  await person();
+  issuer.claims = { exp: now() + 300.5, iat: now() - 0.25, nbf: now() - 0.25 };
+  assert.equal((await signIn()).last.status, 303);
+});
+
 const flip = (token) => {
   const parts = token.split(".");
   const bytes = Buffer.from(parts[2], "base64url");
