@@ -291,8 +291,9 @@ test("of many callbacks with one state one wins", async () => {
 test("a state of one provider is refused at another's callback", async () => {
   const user = await world.createUser();
   const { browser, callback } = await approve(user, "demo");
-  const answer = await browser.visit(callback.href.replace("/demo/callback", "/two/callback"), world.service);
-  assert.ok(["state_invalid", "session_required"].includes(answer.body.code), answer.text);
+  const before = await tokenRequests("two");
+  assertError(await browser.visit(callback.href.replace("/demo/callback", "/two/callback"), world.service), 400, "state_invalid");
+  assert.equal(await tokenRequests("two"), before);
   assert.deepEqual(await linksOf(user), []);
 });
 
