@@ -66,6 +66,8 @@ describe("help and usage", () => {
     assert.deepEqual(complete("gatehouse", "create", "--wa"), ["--wait"]);
     assert.deepEqual(complete("gatehouse", "login", "--store", "k"), ["keyring"]);
     assert.ok(complete("gatehouse", "").includes("serve"));
+    assert.deepEqual(complete("gatehouse", "keys", ""), ["status", "rotate"]);
+    assert.deepEqual(complete("gatehouse", "token", "c"), ["create"]);
   });
 });
 
