@@ -22,8 +22,8 @@ struct api_answer {
 	struct json *json;
 };
 
-/* false: no token could be had, no answer came, or it says no (status 400 and above); the answer is filled all the
- * same, and the problem has its words and its kind, by its `code`. */
+/* false: no token could be had, no answer came, it is none of a Gatehouse, or it says no (status 300 and above); the
+ * answer is filled all the same, and the problem has its words and its kind, by its `code`. */
 MUST_CHECK bool api_call(
 	struct cli *cli, const struct api_request *request, struct api_answer *ret_answer, struct problem *problem);
 

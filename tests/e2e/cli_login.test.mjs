@@ -156,7 +156,13 @@ describe("login", { concurrency: 8 }, () => {
   test("a service that says something else than JSON is no reason to crash", async () => {
     const server = await newServer();
     server.intercept["/api/v2/users/me"] = (_, answer) => (answer(200, "<html>"), true);
-    assert.equal((await login(new Person(), server)).code, 0);
+    server.intercept["/api/v2/users/me/external-auth/x/token"] = (_, answer) => (answer(200, ""), true);
+    const person = new Person();
+    assert.match((await login(person, server)).stderr, /is it a Gatehouse\?/i);
+    for (const args of [["whoami"], ["whoami", "--json"], ["access-token", "x"]]) {
+      const { code, stdout } = await person.run(args);
+      assert.deepEqual([code, stdout], [1, ""], `${args}`);
+    }
     assert.equal((await login(new Person(), { url: "http://127.0.0.1:9" })).code, 1);
   });
 
