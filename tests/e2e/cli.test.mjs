@@ -90,6 +90,11 @@ describe("commands", { concurrency: 4 }, () => {
     assert.match(stdout, /gatehouse connect two$/m);
     assert.doesNotMatch(stdout, /gatehouse connect one$/m);
     assert.equal(json(await run("status", "--json")).links.length, 2);
+    await world.link(user, "down");
+    const away = ended(await run("status"), 0).stdout;
+    assert.match(away, /^down +Demo down +not usable +provider_unavailable/m);
+    assert.match(away, /^down: .*try again later/m);
+    assert.doesNotMatch(away, /gatehouse connect down$/m);
     assert.match((await run("status", "--verbose")).stdout, new RegExp(`Service +${service.accessUrl}`));
   });
 
