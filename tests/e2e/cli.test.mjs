@@ -345,6 +345,10 @@ describe("against a service that misbehaves", { concurrency: 4 }, () => {
       ? answer(200, { device_code: "h", user_code: "C", verification_uri: "https://hub.example.com/device", expires_in: 60, interval: 1 })
       : answer(400, { message: "Denied.", code: "provider_refused", detail: "access_denied" }), true);
     assert.match(ended(await person.run(["connect", "hub"]), 1).stderr, /Denied/);
+    server.intercept["/api/v2/external-auth/hub/device"] = (asked, answer) => (asked.method === "GET"
+      ? answer(200, { device_code: "h", user_code: "C", verification_uri: "https://hub.example.com/device", expires_in: 60, interval: 1 })
+      : answer(401, { message: "No.", code: "unauthenticated" }), true);
+    ended(await person.run(["connect", "hub"]), 4);
   });
 
   test("a token with a line break never becomes two lines for git", async (t) => {
