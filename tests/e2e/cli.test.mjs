@@ -38,6 +38,7 @@ describe("help and usage", () => {
     for (const command of COMMANDS) {
       assert.match(stdout, new RegExp(`^  ${command} +\\S`, "m"));
       const help = ended(await person.run([command, "--help"]), 0);
+      assert.equal(ended(await person.run([command, "-h"]), 0).stdout, help.stdout);
       assert.match(help.stdout, new RegExp(`^Usage: gatehouse ${command}`));
       for (const piece of ["--url", "--json", "--profile", "Exit codes"]) assert.ok(help.stdout.includes(piece), `${command} ${piece}`);
       assert.ok(help.stdout.split("\n").every((line) => line.length <= 130), command);
