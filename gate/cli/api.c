@@ -122,6 +122,12 @@ bool api_call(
 	return send_keyed(cli, request, token, ret_answer, problem);
 }
 
+bool api_may_pass(const struct problem *problem)
+{
+	return problem->kind == PROBLEM_OVERLOADED || problem->kind == PROBLEM_DATABASE_UNAVAILABLE ||
+	       problem->kind == PROBLEM_DRAINING;
+}
+
 void api_answer_release(struct api_answer *answer)
 {
 	json_free(answer->json);

@@ -27,6 +27,9 @@ struct api_answer {
 MUST_CHECK bool api_call(
 	struct cli *cli, const struct api_request *request, struct api_answer *ret_answer, struct problem *problem);
 
+/* Whether the service only cannot answer right now, so that who waits for something anyway asks again. */
+bool api_may_pass(const struct problem *problem);
+
 void api_answer_release(struct api_answer *answer); /* for SCOPED */
 
 /* A path; names from outside go through api_escape. */

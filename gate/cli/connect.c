@@ -113,8 +113,9 @@ static bool connect_in_browser(struct cli *cli, struct connecting *connecting, s
 		output_progress(cli, "Waiting until %s is connected (%lld s left)", connecting->name,
 			(long long)(deadline_left_ms(deadline) / 1000));
 		output_sleep_ms(POLL_MS < deadline_left_ms(deadline) ? POLL_MS : deadline_left_ms(deadline));
-		if (!is_connected(cli, connecting, &connected, problem))
+		if (!is_connected(cli, connecting, &connected, problem) && !api_may_pass(problem))
 			return false;
+		*problem = (struct problem){.kind = PROBLEM_NONE};
 		if (!connected && deadline_passed(deadline))
 			return too_late(connecting, problem);
 	}

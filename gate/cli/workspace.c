@@ -212,8 +212,7 @@ static bool await_mended(struct cli *cli, const struct wish *wish, struct proble
 
 		output_progress(cli, "Waiting for %s (%lld s left)", obstacle.name, (long long)(left_ms / 1000));
 		output_sleep_ms(WAIT_POLL_MS < left_ms ? WAIT_POLL_MS : left_ms);
-		if (!ask_preflight(cli, wish, &obstacle, problem) && problem->kind != PROBLEM_OVERLOADED &&
-			problem->kind != PROBLEM_DATABASE_UNAVAILABLE)
+		if (!ask_preflight(cli, wish, &obstacle, problem) && !api_may_pass(problem))
 			return false;
 		if (obstacle.name == NULL && problem->kind == PROBLEM_NONE)
 			return true;

@@ -352,6 +352,18 @@ describe("against a service that misbehaves", { concurrency: 4 }, () => {
     ended(await person.run(["connect", "hub"]), 4);
   });
 
+  test("connect waits on through a moment in which the service cannot answer", async (t) => {
+    const { server, person } = await newFake(t);
+    let asked = 0;
+    server.intercept["/api/v2/users/me/external-auth/hub/link-url"] = (_, answer) => (answer(201, { url: "https://gate.example.com/x" }), true);
+    server.intercept["/api/v2/external-auth/hub"] = (_, answer) => {
+      asked++;
+      return (asked === 2 ? answer(503, { message: "Later.", code: "database_unavailable" }) : answer(200, { authenticated: asked > 2, device: false, display_name: "Hub", user: null })), true;
+    };
+    assert.match(ended(await person.run(["connect", "hub"]), 0).stdout, /Hub is connected/);
+    assert.equal(asked, 4);
+  });
+
   test("a token with a line break never becomes two lines for git", async (t) => {
     const { server, person } = await newFake(t);
     server.intercept["/api/v2/users/me/external-auth/one/token"] = (_, answer) => (answer(200, { username: "u", password: "a\nhost=evil" }), true);
