@@ -21,12 +21,15 @@ static bool state_invalid(struct problem *problem)
 	return problem_detail(problem, "It was used already, is too old, or was started elsewhere. Start again.");
 }
 
-/* RFC 9207 section 2.4: an issuer that is not the expected one means that another server answered. */
+/* RFC 9207 section 2.4: an issuer that is not the expected one, or none from a provider that always says it, means that
+ * another server answered. The provider has been discovered. */
 static bool check_issuer(const struct request *request, const struct provider *provider, struct problem *problem)
 {
 	const char *issuer = request_query(request, "iss");
 
-	if (issuer == NULL || provider->issuer[0] == '\0' || strcmp(issuer, provider->issuer) == 0)
+	if (issuer == NULL && !provider->says_issuer)
+		return true;
+	if (issuer != NULL && (provider->issuer[0] == '\0' || strcmp(issuer, provider->issuer) == 0))
 		return true;
 	return state_invalid(problem);
 }
@@ -67,12 +70,9 @@ static bool take_state(const struct request *request, struct browser_session *re
 	return (state != NULL && found) || state_invalid(problem);
 }
 
-static bool check_state(const struct request *request, const struct provider *provider, const struct oauth_state *state,
-	struct problem *problem)
+static bool check_state(const struct provider *provider, const struct oauth_state *state, struct problem *problem)
 {
-	if (strcmp(state->provider_id, provider->id) != 0)
-		return state_invalid(problem);
-	return check_issuer(request, provider, problem);
+	return strcmp(state->provider_id, provider->id) == 0 || state_invalid(problem);
 }
 
 static void tell_in_json(const struct provider *provider, struct reply *reply)
@@ -107,8 +107,8 @@ static bool finish(const struct request *request, struct reply *reply, struct pr
 
 	if (!take_state(request, &session, &state, problem) ||
 		!engine_find_provider(engine, request_parameter(request, "provider"), &provider, problem) ||
-		!check_state(request, provider, &state, problem) || !check_provider_answer(request, &code, problem) ||
-		!provider_discover(engine, provider, problem) ||
+		!check_state(provider, &state, problem) || !provider_discover(engine, provider, problem) ||
+		!check_issuer(request, provider, problem) || !check_provider_answer(request, &code, problem) ||
 		!oauth_exchange_code(engine, provider, code, state.verifier, request->arena, &grant, problem))
 		return false;
 

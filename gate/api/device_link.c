@@ -274,7 +274,8 @@ static bool settle(struct poll *poll, const struct device_poll *asked, struct pr
 		release(poll, &(struct device_release){.interval_s = interval_s});
 		return tell_pending(poll, "authorization_pending", interval_s, problem);
 	case DEVICE_SLOW_DOWN:
-		wait_s = put_off(poll, interval_s + DEVICE_SLOW_DOWN_S, wait_s);
+		interval_s += DEVICE_SLOW_DOWN_S;
+		wait_s = put_off(poll, asked->interval_s > interval_s ? asked->interval_s : interval_s, wait_s);
 		return tell_pending(poll, "slow_down", wait_s, problem);
 	case DEVICE_DENIED:
 		return end_refused(poll, "access_denied", problem);

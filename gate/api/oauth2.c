@@ -149,7 +149,8 @@ static void show_pair(const struct login_pair *pair, struct reply *reply)
 
 	json_add_string(root, "access_token", pair->access_token.text);
 	json_add_string(root, "token_type", "Bearer");
-	json_add_integer(root, "expires_in", pair->access_left_ms / 1000);
+	/* Up to a whole second, so that polls that come at once, the first and its replays, get the same bytes. */
+	json_add_integer(root, "expires_in", (pair->access_left_ms + 999) / 1000);
 	json_add_string(root, "refresh_token", pair->refresh_token.text);
 	reply_json(reply, 200, root);
 	oauth_forbid_old_caches(reply);

@@ -262,16 +262,26 @@ bool json_bool(const struct json *value, bool fallback)
 	return json_is(value, JSON_BOOL) ? cJSON_IsTrue(json_item(value)) : fallback;
 }
 
-bool json_integer(const struct json *value, int64_t *ret_integer)
+bool json_floor(const struct json *value, int64_t *ret_integer)
 {
 	double number;
 
 	if (!cJSON_IsNumber(json_item(value)))
 		return false;
-	number = json_item(value)->valuedouble;
-	if (!(fabs(number) < INTEGER_END) || floor(number) < number)
+	number = floor(json_item(value)->valuedouble);
+	if (!(fabs(number) < INTEGER_END))
 		return false;
 	*ret_integer = (int64_t)number;
+	return true;
+}
+
+bool json_integer(const struct json *value, int64_t *ret_integer)
+{
+	int64_t whole;
+
+	if (!json_floor(value, &whole) || (double)whole < json_item(value)->valuedouble)
+		return false;
+	*ret_integer = whole;
 	return true;
 }
 

@@ -58,6 +58,7 @@ const char *json_key(const struct json *member);
 const char *json_string(const struct json *value); /* NULL for what is no string; lives with the tree */
 bool json_bool(const struct json *value, bool fallback);
 bool json_integer(const struct json *value, int64_t *ret_integer); /* false: no integer, or 2^53 and more */
+bool json_floor(const struct json *value, int64_t *ret_integer);   /* the same for any number, which is rounded down */
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "api.h"
 #include "commands.h"
 #include "output.h"
+#include "policy.h"
 #include "session.h"
 
 /* --- whoami ------------------------------------------------------------------------------------------------------ */
@@ -83,6 +84,14 @@ static void add_orphans(struct table *table, const struct json *providers, const
 	}
 }
 
+/* Connecting again is advised where that mends it: what waiting or an operator mends has been said in words. */
+static bool is_owners_turn(const struct json *link)
+{
+	const char *reason = api_text(link, "reason");
+
+	return link == NULL || reason_fixable_by(reason_from_word(reason)) == FIXABLE_BY_OWNER;
+}
+
 static void print_advice(struct cli *cli, const struct json *providers, const struct json *links)
 {
 	for (const struct json *one = json_first(providers); one != NULL; one = json_next(one)) {
@@ -94,8 +103,9 @@ static void print_advice(struct cli *cli, const struct json *providers, const st
 			continue;
 		if (error[0] != '\0')
 			(void)printf("%s: %s\n", id, output_plain(cli->arena, error));
-		(void)printf("To connect %s: gatehouse connect %s\n",
-			output_plain(cli->arena, api_text(one, "display_name")), id);
+		if (is_owners_turn(link))
+			(void)printf("To connect %s: gatehouse connect %s\n",
+				output_plain(cli->arena, api_text(one, "display_name")), id);
 	}
 }
 

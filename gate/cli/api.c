@@ -15,6 +15,8 @@
 #define KEYED_TRIES 3
 #define KEYED_PAUSE_S 1
 
+#define HTTP_NO_CONTENT 204
+
 /* The service's words are those of this program; that a request was not lawful is no mistake of who typed. */
 static enum problem_kind kind_of(const char *code, int status)
 {
@@ -51,6 +53,13 @@ static bool refuse(const struct cli *cli, const struct api_answer *answer, struc
 	return false;
 }
 
+/* An empty token is worse than none: what reads it from stdout takes it for one. */
+static bool is_no_gatehouse(const struct cli *cli, struct problem *problem)
+{
+	(void)problem_set(problem, PROBLEM_INTERNAL, "%.150s answers with something else than JSON.", cli->issuer);
+	return problem_detail(problem, "Is it a Gatehouse?");
+}
+
 static bool send(struct cli *cli, const struct api_request *request, struct secret token, struct api_answer *ret_answer,
 	struct problem *problem)
 {
@@ -72,7 +81,7 @@ static bool send(struct cli *cli, const struct api_request *request, struct secr
 		ret_answer->json = NULL;
 	if (answer.status >= 300)
 		return refuse(cli, ret_answer, problem);
-	return true;
+	return ret_answer->json != NULL || answer.status == HTTP_NO_CONTENT || is_no_gatehouse(cli, problem);
 }
 
 static bool send_keyed(struct cli *cli, const struct api_request *request, struct secret token,
@@ -111,6 +120,12 @@ bool api_call(
 		return false;
 	*problem = (struct problem){.kind = PROBLEM_NONE};
 	return send_keyed(cli, request, token, ret_answer, problem);
+}
+
+bool api_may_pass(const struct problem *problem)
+{
+	return problem->kind == PROBLEM_OVERLOADED || problem->kind == PROBLEM_DATABASE_UNAVAILABLE ||
+	       problem->kind == PROBLEM_DRAINING;
 }
 
 void api_answer_release(struct api_answer *answer)

@@ -22,10 +22,13 @@ struct api_answer {
 	struct json *json;
 };
 
-/* false: no token could be had, no answer came, or it says no (status 400 and above); the answer is filled all the
- * same, and the problem has its words and its kind, by its `code`. */
+/* false: no token could be had, no answer came, it is none of a Gatehouse, or it says no (status 300 and above); the
+ * answer is filled all the same, and the problem has its words and its kind, by its `code`. */
 MUST_CHECK bool api_call(
 	struct cli *cli, const struct api_request *request, struct api_answer *ret_answer, struct problem *problem);
+
+/* Whether the service only cannot answer right now, so that who waits for something anyway asks again. */
+bool api_may_pass(const struct problem *problem);
 
 void api_answer_release(struct api_answer *answer); /* for SCOPED */
 

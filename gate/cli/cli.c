@@ -148,7 +148,7 @@ static int unknown_option(const struct cli *cli, const char *flag)
 /* Takes one option, `--flag value` or `--flag=value`; moves *at over its value. */
 static int take_option(struct cli *cli, int argc, char **argv, int *at)
 {
-	const char *word = argv[*at];
+	const char *word = strcmp(argv[*at], "-h") == 0 ? "--help" : argv[*at];
 	size_t size = strcspn(word, "=");
 	const struct cli_option *option = find_option(cli->command, word, size);
 	const char *value = word[size] == '=' ? word + size + 1 : NULL;
@@ -178,8 +178,6 @@ static int take_words(struct cli *cli, int argc, char **argv)
 
 		if (!only_words && strcmp(argv[i], "--") == 0)
 			only_words = true;
-		else if (!only_words && strcmp(argv[i], "-h") == 0)
-			cli->given[cli->given_count++].flag = "--help";
 		else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0')
 			code = take_option(cli, argc, argv, &i);
 		else if (cli->argument_count == cli->command->arguments_max)
@@ -281,7 +279,7 @@ static bool is_current(const struct token_file *file, const char *issuer)
 	return file->current_issuer != NULL && (issuer == NULL || strcmp(file->current_issuer, issuer) == 0);
 }
 
-static bool resolve(struct cli *cli, struct problem *problem)
+bool cli_resolve(struct cli *cli, struct problem *problem)
 {
 	const char *url = cli_value(cli, "--url");
 	const char *profile = cli_value(cli, "--profile");
@@ -343,7 +341,7 @@ static int run_command(struct cli *cli)
 {
 	struct problem problem = {.kind = PROBLEM_NONE};
 
-	if (!cli->command->offline && !resolve(cli, &problem))
+	if (!cli->command->offline && !cli_resolve(cli, &problem))
 		return cli_fail(cli, &problem);
 	return cli->command->run(cli);
 }

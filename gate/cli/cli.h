@@ -33,7 +33,7 @@ struct cli_command {
 	size_t arguments_min, arguments_max;
 	size_t option_count;
 	const struct cli_option *options;
-	bool offline;     /* asks nobody: no place of a service is looked for */
+	bool offline;     /* no service is looked for: it asks nobody, or looks itself (cli_resolve) */
 	bool begins_here; /* needs no login: it makes one */
 	int (*run)(struct cli *cli);
 };
@@ -68,6 +68,9 @@ const char *cli_value(const struct cli *cli, const char *flag);
 
 /* Reads words and options, finds the service and runs the command. Returns the exit code. */
 int cli_run(const struct cli_command *command, int argc, char **argv);
+
+/* Finds the service and the login for a command that is `offline`, once it knows that it needs them. */
+MUST_CHECK bool cli_resolve(struct cli *cli, struct problem *problem);
 
 /* The command's own --help. */
 void cli_print_help(const struct cli_command *command);

@@ -127,6 +127,7 @@ const struct cli_command CLI_COMMANDS[] = {
 		.arguments_min = 1,
 		.arguments_max = 1,
 		OPTIONS(git_options),
+		.offline = true,
 		.run = cli_git_credential},
 	{.name = "decisions",
 		.usage = "",

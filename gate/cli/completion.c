@@ -47,6 +47,8 @@ static void print_bash(void)
 		print_flags(CLI_COMMON_OPTIONS, CLI_COMMON_OPTION_COUNT);
 		(void)printf("' ;;\n");
 	}
+	(void)printf("\t\ttoken) [ \"$COMP_CWORD\" -gt 2 ] || words=create ;;\n"
+		     "\t\tkeys) [ \"$COMP_CWORD\" -gt 2 ] || words='status rotate' ;;\n");
 	(void)printf("\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
 		     "complete -F _gatehouse gatehouse\n");
 }

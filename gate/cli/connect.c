@@ -113,8 +113,9 @@ static bool connect_in_browser(struct cli *cli, struct connecting *connecting, s
 		output_progress(cli, "Waiting until %s is connected (%lld s left)", connecting->name,
 			(long long)(deadline_left_ms(deadline) / 1000));
 		output_sleep_ms(POLL_MS < deadline_left_ms(deadline) ? POLL_MS : deadline_left_ms(deadline));
-		if (!is_connected(cli, connecting, &connected, problem))
+		if (!is_connected(cli, connecting, &connected, problem) && !api_may_pass(problem))
 			return false;
+		*problem = (struct problem){.kind = PROBLEM_NONE};
 		if (!connected && deadline_passed(deadline))
 			return too_late(connecting, problem);
 	}
@@ -133,8 +134,9 @@ static bool start_device(
 	       device_start_read(answer.json, cli->arena, ret_start, problem);
 }
 
-/* One question whether the code was entered. *ret_interval_ms grows where the provider is asked too often. */
-static bool ask_device(struct cli *cli, const struct connecting *connecting, struct secret code, bool *ret_connected,
+/* One question whether the code was entered. *ret_interval_ms grows where the provider is asked too often. Returns
+ * EXIT_DONE where it is connected or may still be. */
+static int ask_device(struct cli *cli, const struct connecting *connecting, struct secret code, bool *ret_connected,
 	int64_t *ret_interval_ms)
 {
 	SCOPED(api_answer_release) struct api_answer answer;
@@ -147,16 +149,19 @@ static bool ask_device(struct cli *cli, const struct connecting *connecting, str
 		&(struct api_request){.method = "POST", .path = path, .json = json_print(body, cli->arena)}, &answer,
 		&problem);
 	if (*ret_connected)
-		return true;
+		return EXIT_DONE;
 	const char *detail = api_text(answer.json, "detail");
+	/* Who is not logged in any more has no answer either, and gets none by waiting. */
+	bool may_pass = (answer.status == 0 && problem.kind != PROBLEM_UNAUTHENTICATED) || answer.status >= 500 ||
+			answer.status == 429;
 
 	if (strcmp(detail, "slow_down") == 0)
 		*ret_interval_ms += SLOW_DOWN_MS;
-	else if (answer.status == 0 || answer.status >= 500 || answer.status == 429)
+	else if (may_pass)
 		*ret_interval_ms *= 2;
 	else if (strcmp(detail, "authorization_pending") != 0)
-		return cli_fail(cli, &problem) == EXIT_DONE;
-	return true;
+		return cli_fail(cli, &problem);
+	return EXIT_DONE;
 }
 
 static int connect_by_code(struct cli *cli, struct connecting *connecting)
@@ -171,8 +176,9 @@ static int connect_by_code(struct cli *cli, struct connecting *connecting)
 	output_say(cli, "and enter the code %s", start.user_code);
 	struct deadline deadline = deadline_in_ms(start.expires_in_s * 1000);
 	int64_t interval_ms = start.interval_s * 1000;
+	int code = EXIT_DONE;
 
-	while (!connected) {
+	while (!connected && code == EXIT_DONE) {
 		output_progress(cli, "Waiting until %s is connected (%lld s left)", connecting->name,
 			(long long)(deadline_left_ms(deadline) / 1000));
 		output_sleep_ms(interval_ms < deadline_left_ms(deadline) ? interval_ms : deadline_left_ms(deadline));
@@ -180,10 +186,9 @@ static int connect_by_code(struct cli *cli, struct connecting *connecting)
 			(void)too_late(connecting, &problem);
 			return cli_fail(cli, &problem);
 		}
-		if (!ask_device(cli, connecting, start.device_code, &connected, &interval_ms))
-			return EXIT_FAILED;
+		code = ask_device(cli, connecting, start.device_code, &connected, &interval_ms);
 	}
-	return EXIT_DONE;
+	return code;
 }
 
 /* --- either ------------------------------------------------------------------------------------------------------ */

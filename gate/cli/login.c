@@ -191,6 +191,20 @@ static bool revoke(struct cli *cli, struct problem *problem)
 				       "with `gatehouse logout --local`.");
 }
 
+/* The service says nothing at the end of a login, so --json has only what was done here. */
+static int tell_logged_out(struct cli *cli, bool was_logged_in)
+{
+	SCOPED(json_release) struct json *root = json_new_object();
+
+	output_say(cli, was_logged_in ? "Logged out of %s." : "You are not logged in to %s.", cli->issuer);
+	json_add_string(root, "url", cli->issuer);
+	json_add_string(root, "profile", cli->profile);
+	json_add_bool(root, "logged_out", was_logged_in);
+	if (cli->json)
+		(void)printf("%s\n", json_print(root, cli->arena));
+	return EXIT_DONE;
+}
+
 int cli_logout(struct cli *cli)
 {
 	struct problem problem = {.kind = PROBLEM_NONE};
@@ -203,10 +217,8 @@ int cli_logout(struct cli *cli)
 	/* A keyring that does not answer must not keep a login from being forgotten here. */
 	if (!session_read(cli, &found, &entry, &problem) && cli_value(cli, "--local") == NULL)
 		return cli_fail(cli, &problem);
-	if (!found) {
-		output_say(cli, "You are not logged in to %s.", cli->issuer);
-		return EXIT_DONE;
-	}
+	if (!found)
+		return tell_logged_out(cli, false);
 	if (!session_lock(cli, entry.store, &lock, &problem))
 		return cli_fail(cli, &problem);
 
@@ -215,6 +227,5 @@ int cli_logout(struct cli *cli)
 	token_lock_release(&lock);
 	if (!good)
 		return cli_fail(cli, &problem);
-	output_say(cli, "Logged out of %s.", cli->issuer);
-	return EXIT_DONE;
+	return tell_logged_out(cli, true);
 }

@@ -32,8 +32,12 @@ int cli_access_token(struct cli *cli)
 	SCOPED(api_answer_release) struct api_answer answer;
 	struct problem problem = {.kind = PROBLEM_NONE};
 
-	if (!ask_token(cli, cli->arguments[0], &answer, &problem))
+	if (!ask_token(cli, cli->arguments[0], &answer, &problem)) {
+		/* As at a create: the gate's no is its answer. */
+		if (cli->json && json_member(answer.json, "external_auth") != NULL)
+			api_print(&answer);
 		return say_why(cli, &answer, &problem);
+	}
 	if (cli->json)
 		api_print(&answer);
 	else
@@ -117,11 +121,11 @@ static bool print_pair(const char *name, const char *value)
 
 static int give(struct cli *cli, const char *provider)
 {
-	SCOPED(api_answer_release) struct api_answer answer;
+	SCOPED(api_answer_release) struct api_answer answer = {.body = ""};
 	struct problem problem = {.kind = PROBLEM_NONE};
 	int64_t expires_at_ms = 0;
 
-	if (!ask_token(cli, provider, &answer, &problem))
+	if (!cli_resolve(cli, &problem) || !ask_token(cli, provider, &answer, &problem))
 		return say_why(cli, &answer, &problem);
 	if (!print_pair("username", api_text(answer.json, "username")) ||
 		!print_pair("password", api_text(answer.json, "password")))
@@ -131,8 +135,9 @@ static int give(struct cli *cli, const char *provider)
 	return EXIT_DONE;
 }
 
-/* git asks its helpers in turn, so whatever is not for this one is passed over in silence. A token that the host
- * refused (erase) is found out by the service, which asks the provider before it gives it away again. */
+/* git asks its helpers in turn, so whatever is not for this one is passed over in silence, also where nobody is logged
+ * in. A token that the host refused (erase) is found out by the service, which asks the provider before it gives it
+ * away again. */
 int cli_git_credential(struct cli *cli)
 {
 	struct git_request request;

@@ -172,23 +172,31 @@ static int tell_refusal(
 	return code;
 }
 
-/* Whether nothing that is required stands in the way any more, and what does, for the progress line. */
-static bool ask_preflight(struct cli *cli, const struct wish *wish, const char **ret_missing, struct problem *problem)
+/* What still stands in the way. */
+struct obstacle {
+	const char *name; /* NULL: nothing that is required */
+	bool is_missing;  /* the owner mends it; else nobody can tell right now */
+};
+
+static bool ask_preflight(
+	struct cli *cli, const struct wish *wish, struct obstacle *ret_obstacle, struct problem *problem)
 {
 	SCOPED(api_answer_release) struct api_answer answer;
 	const char *path = api_path(cli, "/api/v2/templateversions/%s/external-auth?user_id=%s", wish->version_id,
 		api_escape(cli, wish->owner));
 
-	*ret_missing = NULL;
+	*ret_obstacle = (struct obstacle){.name = NULL};
 	if (!api_call(cli, &(struct api_request){.method = "GET", .path = path}, &answer, problem))
 		return false;
 	for (const struct json *one = json_first(answer.json); one != NULL; one = json_next(one)) {
 		bool matters = !json_bool(json_member(one, "optional"), false) &&
 			       strcmp(api_text(one, "verdict"), "ok") != 0 && json_member(one, "exemption") == NULL;
 
-		if (matters && *ret_missing == NULL)
-			*ret_missing = arena_printf(
+		if (matters && ret_obstacle->name == NULL)
+			ret_obstacle->name = arena_printf(
 				cli->arena, "%s (%s)", api_text(one, "display_name"), api_text(one, "reason"));
+		if (matters && strcmp(api_text(one, "verdict"), "missing") == 0)
+			ret_obstacle->is_missing = true;
 	}
 	return true;
 }
@@ -197,22 +205,23 @@ static bool ask_preflight(struct cli *cli, const struct wish *wish, const char *
  * is asked again. */
 static bool await_mended(struct cli *cli, const struct wish *wish, struct problem *problem)
 {
-	const char *missing = "the gate";
+	struct obstacle obstacle = {.name = "the gate"};
 
 	while (!deadline_passed(wish->deadline)) {
 		int64_t left_ms = deadline_left_ms(wish->deadline);
 
-		output_progress(cli, "Waiting for %s (%lld s left)", missing, (long long)(left_ms / 1000));
+		output_progress(cli, "Waiting for %s (%lld s left)", obstacle.name, (long long)(left_ms / 1000));
 		output_sleep_ms(WAIT_POLL_MS < left_ms ? WAIT_POLL_MS : left_ms);
-		if (!ask_preflight(cli, wish, &missing, problem) && problem->kind != PROBLEM_OVERLOADED &&
-			problem->kind != PROBLEM_DATABASE_UNAVAILABLE)
+		if (!ask_preflight(cli, wish, &obstacle, problem) && !api_may_pass(problem))
 			return false;
-		if (missing == NULL && problem->kind == PROBLEM_NONE)
+		if (obstacle.name == NULL && problem->kind == PROBLEM_NONE)
 			return true;
-		missing = missing != NULL ? missing : "the service";
+		obstacle.name = obstacle.name != NULL ? obstacle.name : "the service";
 		*problem = (struct problem){.kind = PROBLEM_NONE};
 	}
-	(void)problem_set(problem, PROBLEM_EXTERNAL_AUTH_REQUIRED, "%.100s was not mended in time.", missing);
+	(void)problem_set(problem,
+		obstacle.is_missing ? PROBLEM_EXTERNAL_AUTH_REQUIRED : PROBLEM_EXTERNAL_AUTH_UNVERIFIABLE,
+		"%.100s was not mended in time.", obstacle.name);
 	return problem_detail(problem, "Nothing was created.");
 }
 
@@ -241,8 +250,11 @@ static int create(struct cli *cli, const struct wish *wish)
 		}
 		told = true;
 		problem = (struct problem){.kind = PROBLEM_NONE};
-		if (!await_mended(cli, wish, &problem))
+		if (!await_mended(cli, wish, &problem)) {
+			if (cli->json && is_gates_no(&problem))
+				api_print(&answer);
 			return cli_fail(cli, &problem);
+		}
 	}
 }
 

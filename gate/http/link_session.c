@@ -99,6 +99,9 @@ bool link_session_take_state(const struct request *request, const uint8_t hash[S
 	bool is_ticketed = find_cookie_session(request, &ticketed, problem);
 	bool signed_in = session_find_login(request, ret_session, other);
 
+	/* A session of another provider is one, too; the state is none of its own. */
+	if (!is_ticketed && !signed_in && ticketed.id != NULL && problem->kind == PROBLEM_SESSION_REQUIRED)
+		return true;
 	if (!is_ticketed && !signed_in) {
 		if (other->kind != PROBLEM_SESSION_REQUIRED)
 			*problem = *other;

@@ -157,7 +157,7 @@ static bool tell_failure(
 {
 	static const char check[] = "check DEVICE_CODE_URL, the client id, the client secret and the scopes";
 	const char *shown = shown_error(error);
-	unsigned wait_s = http_answer_retry_after_s(answer);
+	unsigned wait_s = answer->retry_after != NULL ? http_answer_retry_after_s(answer) : http_answer_reset_s(answer);
 	const struct device_reply reply = {
 		.transport = answer->transport,
 		.status = answer->status,
@@ -221,6 +221,14 @@ bool device_start(struct engine *engine, const struct provider *provider, struct
 	return tell_failure(provider, &answer, error, problem);
 }
 
+/* A time that cannot be read is a minute. */
+static unsigned wait_of(const struct token_reply *reply)
+{
+	if (!reply->has_retry_after)
+		return reply->reset_s;
+	return reply->retry_after_s > 0 ? reply->retry_after_s : DEVICE_RATE_LIMIT_DEFAULT_S;
+}
+
 struct device_poll device_poll(
 	struct engine *engine, struct provider *provider, struct secret device_code, struct arena *arena)
 {
@@ -245,8 +253,8 @@ struct device_poll device_poll(
 	return (struct device_poll){
 		.answer = judge_device(&facts),
 		.error = arena_copy(arena, reply.error),
-		.retry_after_s = reply.retry_after_s > 0 || !reply.has_retry_after ? reply.retry_after_s
-										   : DEVICE_RATE_LIMIT_DEFAULT_S,
+		.retry_after_s = wait_of(&reply),
+		.interval_s = reply.interval_s,
 		.unusable = reply.unusable,
 		.grant = reply.grant,
 	};

@@ -27,6 +27,7 @@ struct device_poll {
 	enum device_answer answer;
 	const char *error;      /* the provider's OAuth error word, "" where it has none that may be shown */
 	unsigned retry_after_s; /* 0: the provider does not say */
+	unsigned interval_s;    /* the new one, of GitHub's slow_down; 0: the provider does not say */
 	const char *unusable;   /* DEVICE_GRANTED, and why the token cannot be used; NULL: it can */
 	struct oauth_grant grant;
 };

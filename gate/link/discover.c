@@ -187,6 +187,7 @@ static bool complete_provider(const struct discovery *discovery, struct provider
 	if ((*provider->auth_url == '\0' && *discovery->auth_url == '\0') ||
 		(*provider->token_url == '\0' && *discovery->token_url == '\0'))
 		return fail(provider, "its discovery document names no lawful endpoints", problem);
+	provider->says_issuer = discovery->says_issuer;
 	if (*provider->auth_url == '\0')
 		provider->auth_url = discovery->auth_url;
 	if (*provider->token_url == '\0')

@@ -17,6 +17,12 @@
 /* A provider may ask for any patience; more than this is not passed on, because a client that waits longer gives up. */
 #define RETRY_AFTER_S_MAX 3600
 
+/* A reset with more digits is none: so many hold seconds since 1970 for the next 300 years. */
+#define RESET_DIGITS_MAX 10
+
+/* No wait is 30 years long: from here on a reset is a time, in seconds since 1970. */
+#define RESET_IS_TIME_FROM 1000000000
+
 static void *allocate(size_t size)
 {
 	void *memory = calloc(1, size);
@@ -210,11 +216,22 @@ static bool says_zero_left(const char *line, size_t size, const char *name)
 	return value.size == 1 || strchr(",; ", value.text[1]) != NULL;
 }
 
+/* GitHub and GitLab say a time, IETF's draft of RateLimit-Reset a wait. 0 for what is no number of seconds. */
+static void keep_reset(const char *line, size_t size, const char *name, int64_t *ret_reset)
+{
+	char digits[RESET_DIGITS_MAX + 1] = "";
+
+	keep_header(line, size, name, digits, sizeof(digits));
+	if (digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0')
+		*ret_reset = strtoll(digits, NULL, 10);
+}
+
 static void forget_headers(struct http_call *call)
 {
 	call->content_type[0] = '\0';
 	call->retry_after[0] = '\0';
 	call->rate_limit_exhausted = false;
+	call->rate_limit_reset = 0;
 }
 
 bool http_call_add_header(struct http_call *call, const char *line, size_t size)
@@ -232,6 +249,8 @@ bool http_call_add_header(struct http_call *call, const char *line, size_t size)
 	keep_header(line, size, "Retry-After", call->retry_after, sizeof(call->retry_after));
 	if (says_zero_left(line, size, "X-RateLimit-Remaining") || says_zero_left(line, size, "RateLimit-Remaining"))
 		call->rate_limit_exhausted = true;
+	keep_reset(line, size, "X-RateLimit-Reset", &call->rate_limit_reset);
+	keep_reset(line, size, "RateLimit-Reset", &call->rate_limit_reset);
 	return true;
 }
 
@@ -293,6 +312,7 @@ struct http_answer http_call_peek(const struct http_call *call)
 	answer.content_type = call->content_type;
 	answer.retry_after = call->retry_after[0] != '\0' ? call->retry_after : NULL;
 	answer.rate_limit_exhausted = call->rate_limit_exhausted;
+	answer.rate_limit_reset = call->rate_limit_reset;
 	answer.body.text = call->answer_bytes != NULL ? call->answer_bytes : "";
 	answer.body.size = call->answer_size;
 	return answer;
@@ -328,6 +348,17 @@ struct http_answer http_call_take(struct http_call *call, struct arena *arena)
 		answer.body = secret_copy(arena, answer.body.text, answer.body.size);
 	drop_answer_bytes(call);
 	return answer;
+}
+
+unsigned http_answer_reset_s(const struct http_answer *answer)
+{
+	int64_t wait_s = answer->rate_limit_exhausted ? answer->rate_limit_reset : 0;
+
+	if (wait_s >= RESET_IS_TIME_FROM)
+		wait_s -= clock_now_ms() / 1000;
+	if (wait_s < 0)
+		return 0;
+	return wait_s < RETRY_AFTER_S_MAX ? (unsigned)wait_s : RETRY_AFTER_S_MAX;
 }
 
 /* The transfer has the same deadline, and the thread knows better whether the request had left: it gets a moment to say

@@ -52,6 +52,7 @@ struct http_call {
 	char content_type[CONTENT_TYPE_BYTES_MAX];
 	char retry_after[RETRY_AFTER_BYTES_MAX];
 	bool rate_limit_exhausted;
+	int64_t rate_limit_reset;
 	bool body_too_large;
 	bool headers_too_large;
 	char *answer_bytes;

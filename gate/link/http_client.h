@@ -51,6 +51,7 @@ struct http_answer {
 	const char *content_type; /* "" where there is none */
 	const char *retry_after;  /* NULL where there is none; as sent */
 	bool rate_limit_exhausted;
+	int64_t rate_limit_reset; /* until when it is, as sent: a time or a wait in seconds; 0 where that is not said */
 	struct secret body;
 	bool body_too_large; /* transport is TRANSPORT_AMBIGUOUS then */
 	const char *failure; /* why there is no answer, in curl's words, without URL or secrets; NULL otherwise */
@@ -70,6 +71,9 @@ size_t http_call_tag(const struct http_call *call);
 /* What a Retry-After header asks for (RFC 9110 section 10.2.3), in seconds from now, at most an hour; 0 where there is
  * none, or a date that has passed. */
 unsigned http_answer_retry_after_s(const struct http_answer *answer);
+
+/* For how long an exhausted rate limit stays so: seconds, at most an hour; 0 where there is none, or nobody says. */
+unsigned http_answer_reset_s(const struct http_answer *answer);
 
 /* Moves the answer into the arena. */
 struct http_answer http_call_take(struct http_call *call, struct arena *arena);

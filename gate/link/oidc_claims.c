@@ -16,14 +16,14 @@ static bool is_text(const struct json *claims, const char *name, const char *rig
 	return text != NULL && strcmp(text, right) == 0;
 }
 
-/* A number of seconds; absent where it may be is *ret_given false. */
+/* A number of seconds, which may have parts of one (RFC 7519 section 2); absent where it may be is *ret_given false. */
 static bool read_time(const struct json *claims, const char *name, bool *ret_given, int64_t *ret_time_s)
 {
 	const struct json *member = json_member(claims, name);
 
 	*ret_given = member != NULL;
 	*ret_time_s = 0;
-	return member == NULL || json_integer(member, ret_time_s);
+	return member == NULL || json_floor(member, ret_time_s);
 }
 
 static const char *why_subject(const struct json *claims)
@@ -64,7 +64,9 @@ static const char *why_time(const struct json *claims, int64_t now_s)
 	if (!read_time(claims, "exp", &has_expires, &expires_s) || !read_time(claims, "iat", &has_issued, &issued_s) ||
 		!read_time(claims, "nbf", &has_begins, &begins_s) || !has_expires || !has_issued)
 		return "it does not say from when until when it is good (iat, exp)";
-	if (expires_s <= now_s - OIDC_SKEW_S)
+	/* OpenID Connect Core section 3.1.3.7, 9: the time must be before it. The token is seconds old and lives for
+	 * minutes, so clocks that differ a little never need leeway here, only where it begins. */
+	if (expires_s <= now_s)
 		return "it has expired (exp)";
 	if (issued_s > now_s + OIDC_SKEW_S || (has_begins && begins_s > now_s + OIDC_SKEW_S))
 		return "it is from the future (iat, nbf); do the clocks agree";

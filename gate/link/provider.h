@@ -40,6 +40,7 @@ struct provider {
 	const char *display_name;
 	const char *display_icon;
 	const char *issuer; /* "" where none is given; likewise every URL below */
+	bool says_issuer;   /* discovered: its answers to a browser name it (RFC 9207) */
 	const char *client_id;
 	struct secret client_secret;
 	struct secret client_secret_2;

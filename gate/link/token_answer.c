@@ -32,6 +32,7 @@ struct token_fields {
 	const char *refresh_token;
 	const char *token_type;
 	const char *expires_in;
+	const char *interval;
 	const char *error;
 	const char *extras;
 };
@@ -112,6 +113,7 @@ static struct token_fields read_json(
 	if (provider->type == PROVIDER_SLACK)
 		read_slack_user(root, &fields, arena);
 	fields.error = member_text(root, "error", arena);
+	fields.interval = member_number(root, "interval", arena);
 	if (has_text(fields.access_token))
 		fields.extras = read_extras(provider, root, arena);
 	return fields;
@@ -140,6 +142,7 @@ static struct token_fields read_form(
 		.refresh_token = form_value(arena, form, "refresh_token"),
 		.token_type = form_value(arena, form, "token_type"),
 		.expires_in = form_value(arena, form, "expires_in"),
+		.interval = form_value(arena, form, "interval"),
 		.error = form_value(arena, form, "error"),
 	};
 
@@ -209,6 +212,17 @@ static int64_t read_expires_at_ms(const char *expires_in)
 	return clock_now_ms() + (seconds > 0 ? (int64_t)seconds * 1000 : 0);
 }
 
+/* 0 for what is no interval. */
+static unsigned read_interval_s(const char *interval)
+{
+	char *end = NULL;
+	double seconds = has_text(interval) ? strtod(interval, &end) : 0;
+
+	if (!has_text(interval) || end == interval || *end != '\0' || !(seconds >= 1))
+		return 0;
+	return seconds < PROVIDER_INTERVAL_MAX_S ? (unsigned)seconds : PROVIDER_INTERVAL_MAX_S;
+}
+
 static struct secret as_secret(const char *text)
 {
 	return has_text(text) ? (struct secret){.text = text, .size = strlen(text)} : (struct secret){.text = NULL};
@@ -233,7 +247,8 @@ struct token_reply token_answer_read(
 		.status = answer->status,
 		.has_retry_after = answer->retry_after != NULL,
 		.rate_limit_exhausted = answer->rate_limit_exhausted,
-		.retry_after_s = http_answer_retry_after_s(answer)};
+		.retry_after_s = http_answer_retry_after_s(answer),
+		.reset_s = http_answer_reset_s(answer)};
 	struct token_fields fields = {0};
 
 	if (answer->transport == TRANSPORT_ANSWERED)
@@ -247,6 +262,7 @@ struct token_reply token_answer_read(
 	reply.class = judge_refresh(&facts);
 	show_error(facts.error, reply.error);
 	reply.has_error = *facts.error != '\0';
+	reply.interval_s = read_interval_s(fields.interval);
 	if (reply.class != GRANT_GRANTED)
 		return reply;
 	reply.unusable = why_unusable(provider, &fields);

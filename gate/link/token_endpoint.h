@@ -26,6 +26,8 @@ struct token_reply {
 	bool has_retry_after;                  /* also where it is a date */
 	bool rate_limit_exhausted;
 	unsigned retry_after_s;   /* 0: the provider does not ask for patience */
+	unsigned reset_s;         /* until an exhausted rate limit is reset; 0: the provider does not say */
+	unsigned interval_s;      /* between polls from now on, as GitHub says it with slow_down; 0: it does not say */
 	const char *unusable;     /* GRANT_GRANTED, and why the token cannot be used; NULL: it can */
 	struct oauth_grant grant; /* GRANT_GRANTED */
 };

@@ -41,7 +41,7 @@ static const struct wording {
 		"Tell your operator. Connecting again does not help."},
 	[REASON_DECRYPTION_FAILED] = {"wait", "Operator needed",
 		"The key that opens your stored connection is missing here.",
-		"Tell your operator. Connecting again helps as well, if you cannot wait."},
+		"Tell your operator. You need not connect again."},
 };
 _Static_assert(COUNT_OF(WORDINGS) == REASON_COUNT, "every reason has its words");
 
@@ -64,11 +64,20 @@ static void add_unseen(struct text *page, const char *before, const char *name)
 	text_add(page, "</span>");
 }
 
+/* What waiting or an operator mends is no reason to connect again, and no button says so (contract section 8). */
+static bool is_connecting_offered(const struct page_provider *provider)
+{
+	enum fixable_by fixable_by = reason_fixable_by(provider->reason);
+
+	if (!provider->configured)
+		return false;
+	return !provider->linked || fixable_by == FIXABLE_BY_NOBODY || fixable_by == FIXABLE_BY_OWNER;
+}
+
 static void add_connect(struct text *page, const struct page_frame *frame, const struct page_provider *provider)
 {
 	struct arena *arena = page->arena;
-	enum fixable_by fixable_by = reason_fixable_by(provider->reason);
-	bool is_needed = !provider->linked || fixable_by == FIXABLE_BY_OWNER;
+	bool is_needed = !provider->linked || reason_fixable_by(provider->reason) == FIXABLE_BY_OWNER;
 
 	text_addf(page, "<a class=\"button%s\"", is_needed ? "" : " second");
 	html_attribute(page, "href", arena_printf(arena, "%s/external-auth/%s", frame->base, provider->id));
@@ -124,7 +133,7 @@ static void add_provider(struct text *page, const struct page_frame *frame, cons
 	add_account(page, provider);
 	html_element(page, "p", wording->why);
 	html_element(page, "p", wording->next);
-	if (provider->configured) {
+	if (is_connecting_offered(provider)) {
 		text_add(page, "<div class=\"actions\">\n");
 		add_connect(page, frame, provider);
 		text_add(page, "</div>\n");

@@ -234,8 +234,8 @@ test("who comes a moment too early waits for the rest", async () => {
 
 test("the provider's slow_down makes the interval five seconds longer for good", async () => {
   const { user, device_code } = await begin("slow");
-  await demo.fault("slow", "token", { error: "slow_down", status: 400, times: 2 });
-  for (const seconds of [10, 15]) {
+  for (const [seconds, interval] of [[10], [15, 2], [40, 40]]) {
+    await demo.fault("slow", "token", { status: 400, body: JSON.stringify({ error: "slow_down", interval }), times: 1 });
     assertPending(await poll(user, device_code, "slow"), "slow_down", seconds);
     assert.equal(await intervalOf(user), seconds);
     const asked = await demo.asked("slow", "token");
@@ -243,7 +243,7 @@ test("the provider's slow_down makes the interval five seconds longer for good",
     assert.equal(await demo.asked("slow", "token"), asked);
     await wait(user);
   }
-  assertPending(await poll(user, device_code, "slow"), "authorization_pending", 15);
+  assertPending(await poll(user, device_code, "slow"), "authorization_pending", 40);
 });
 
 test("without an interval it is five seconds, without sense it is bounded", async () => {
@@ -342,7 +342,7 @@ test("codes, intervals and ends outlive the process", async () => {
 
 test("the provider's limits are told with their time and kept, and the code stays good", async () => {
   const user = await world.createUser();
-  for (const [fault, seconds] of [[{ status: 429, headers: { "Retry-After": "7" } }, "7"], [{ status: 403, headers: { "X-RateLimit-Remaining": "0" } }, "60"], [{ error: "slow_down", status: 400 }, "60"]]) {
+  for (const [fault, seconds] of [[{ status: 429, headers: { "Retry-After": "7" } }, "7"], [{ status: 403, headers: { "X-RateLimit-Remaining": "0" } }, "60"], [{ error: "slow_down", status: 400 }, "60"], [{ status: 403, headers: { "RateLimit-Remaining": "0", "RateLimit-Reset": "21" } }, "21"]]) {
     await demo.fault("limits", "device", { ...fault, times: 1 });
     const answer = await start(user, "limits");
     assertError(answer, 503, "provider_rate_limited");

@@ -15,6 +15,7 @@ const world = await World.open({
     demo.configure("post"), demo.configure("fickle"), demo.configure("plain", { pkce_methods: "none" }), demo.configure("secrets", { client_secret: "the-old-one", client_secret_2: CLIENT_SECRET }),
     demo.configure("blackout"),
     demo.configure("found", { issuer: `${demo.base}/found`, auth_url: undefined, token_url: undefined }),
+    demo.configure("named", { issuer: `${demo.base}/named`, auth_url: undefined, token_url: undefined }),
   ],
 });
 const { demo } = world;
@@ -303,8 +304,9 @@ test("of many callbacks with one state one wins", async () => {
 test("a state of one provider is refused at another's callback", async () => {
   const user = await world.createUser();
   const { browser, callback } = await approve(user, "demo");
-  const answer = await browser.visit(callback.href.replace("/demo/callback", "/two/callback"), world.service);
-  assert.ok(["state_invalid", "session_required"].includes(answer.body.code), answer.text);
+  const before = await tokenRequests("two");
+  assertError(await browser.visit(callback.href.replace("/demo/callback", "/two/callback"), world.service), 400, "state_invalid");
+  assert.equal(await tokenRequests("two"), before);
   assert.deepEqual(await linksOf(user), []);
 });
 
@@ -415,6 +417,22 @@ test("a provider is found by discovery, and tried again when that fails", async 
   await demo.set("found", { wrong_issuer: null });
   const travel = async () => (await jsonBrowser().travel(await world.linkUrl(user, "found"), world.service)).at(-1);
   await eventually("it is found", async () => (await travel()).status === 200, 10000, 250);
+});
+
+test("a provider that says that it names itself, and does not, is refused (RFC 9207)", async () => {
+  const user = await world.createUser();
+  await demo.set("named", { authorize_iss: true });
+  const before = await tokenRequests("named");
+  for (const more of [{}, { code: "", error: "access_denied" }]) {
+    const { browser, callback } = await approve(user, "named");
+    const address = new URL(callback);
+    address.searchParams.delete("iss");
+    for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
+    assertError(await browser.visit(address, world.service), 400, "state_invalid");
+  }
+  assert.equal(await tokenRequests("named"), before);
+  const { browser, callback } = await approve(user, "named");
+  assert.equal((await browser.visit(callback, world.service)).status, 200);
 });
 
 test("a provider that answers as another is refused (RFC 9207)", async () => {

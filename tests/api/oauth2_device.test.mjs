@@ -138,6 +138,18 @@ test("T5 T8 of fifty polls at once all get one pair, and a minute later nobody d
   assertRefused(await poll(world, codes), 400, "invalid_grant");
 });
 
+test("T5 the answers of polls that come at once are the same to the byte", async () => {
+  const answers = [];
+  // A second may end between two of them; not in each of three rounds.
+  for (let round = 0; round < 3; round++) {
+    const codes = await startDevice(world);
+    await decide(world, codes, alice);
+    const texts = await Promise.all(Array.from({ length: 10 }, async () => (await poll(world, codes)).text));
+    answers.push(new Set(texts).size);
+  }
+  assert.ok(answers.includes(1), `${answers} different answers to ten polls`);
+});
+
 test("T5 also over two replicas", async () => {
   const other = await world.replica();
   for (let round = 0; round < 5; round++) {

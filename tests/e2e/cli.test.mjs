@@ -38,6 +38,7 @@ describe("help and usage", () => {
     for (const command of COMMANDS) {
       assert.match(stdout, new RegExp(`^  ${command} +\\S`, "m"));
       const help = ended(await person.run([command, "--help"]), 0);
+      assert.equal(ended(await person.run([command, "-h"]), 0).stdout, help.stdout);
       assert.match(help.stdout, new RegExp(`^Usage: gatehouse ${command}`));
       for (const piece of ["--url", "--json", "--profile", "Exit codes"]) assert.ok(help.stdout.includes(piece), `${command} ${piece}`);
       assert.ok(help.stdout.split("\n").every((line) => line.length <= 130), command);
@@ -66,6 +67,8 @@ describe("help and usage", () => {
     assert.deepEqual(complete("gatehouse", "create", "--wa"), ["--wait"]);
     assert.deepEqual(complete("gatehouse", "login", "--store", "k"), ["keyring"]);
     assert.ok(complete("gatehouse", "").includes("serve"));
+    assert.deepEqual(complete("gatehouse", "keys", ""), ["status", "rotate"]);
+    assert.deepEqual(complete("gatehouse", "token", "c"), ["create"]);
   });
 });
 
@@ -88,6 +91,11 @@ describe("commands", { concurrency: 4 }, () => {
     assert.match(stdout, /gatehouse connect two$/m);
     assert.doesNotMatch(stdout, /gatehouse connect one$/m);
     assert.equal(json(await run("status", "--json")).links.length, 2);
+    await world.link(user, "down");
+    const away = ended(await run("status"), 0).stdout;
+    assert.match(away, /^down +Demo down +not usable +provider_unavailable/m);
+    assert.match(away, /^down: .*try again later/m);
+    assert.doesNotMatch(away, /gatehouse connect down$/m);
     assert.match((await run("status", "--verbose")).stdout, new RegExp(`Service +${service.accessUrl}`));
   });
 
@@ -161,6 +169,15 @@ describe("commands", { concurrency: 4 }, () => {
     const template = await world.createTemplate(["one"]);
     const { stderr } = ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s"), 3);
     assert.match(stderr, /Nothing was created/);
+    const told = json(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s", "--json"), 3);
+    assert.deepEqual(told.external_auth.map(({ id, reason }) => [id, reason]), [["one", "not_linked"]]);
+  });
+
+  test("create --wait for a provider that is down gives up as busy, not as refused", async () => {
+    const { user, run } = await newPerson();
+    await world.link(user, "down");
+    const template = await world.createTemplate(["down"]);
+    ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s"), 5);
   });
 
   test("connect prints a link that works, and waits until it has", async () => {
@@ -206,6 +223,7 @@ describe("commands", { concurrency: 4 }, () => {
     const no = ended(await run("access-token", "two"), 3);
     assert.equal(no.stdout, "");
     assert.match(no.stderr, /gatehouse connect two$/m);
+    assert.equal(json(await run("access-token", "two", "--json"), 3).external_auth[0].reason, "not_linked");
     await world.link(user, "down");
     ended(await run("access-token", "down"), 5);
     ended(await run("access-token", "nowhere"), 1);
@@ -227,6 +245,18 @@ describe("commands", { concurrency: 4 }, () => {
       assert.deepEqual([stdout, stderr], ["", ""], `${given} ${args}`);
     }
     assert.equal(ended(await ask("protocol=https\\nhost=x\\n\\n", "get", "--provider", "two"), 3).stdout, "");
+  });
+
+  test("git-credential bothers nobody who is not logged in with what is not for it", async () => {
+    const person = new Person();
+    const ask = (given, ...args) => person.shell(`printf '${given}' | exec "$0" git-credential "$@"`, args);
+    for (const [given, ...args] of [
+      ["protocol=https\\nhost=example.com\\n\\n", "get"], ["protocol=https\\nhost=github.com\\n\\n", "store"], ["protocol=https\\nhost=github.com\\n\\n", "erase"],
+    ]) {
+      const { stdout, stderr } = ended(await ask(given, ...args), 0);
+      assert.deepEqual([stdout, stderr], ["", ""], `${given} ${args}`);
+    }
+    assert.match(ended(await ask("protocol=https\\nhost=github.com\\n\\n", "get"), 4).stderr, /gatehouse login/);
   });
 
   test("git itself gets a token through it", async () => {
@@ -316,6 +346,22 @@ describe("against a service that misbehaves", { concurrency: 4 }, () => {
       ? answer(200, { device_code: "h", user_code: "C", verification_uri: "https://hub.example.com/device", expires_in: 60, interval: 1 })
       : answer(400, { message: "Denied.", code: "provider_refused", detail: "access_denied" }), true);
     assert.match(ended(await person.run(["connect", "hub"]), 1).stderr, /Denied/);
+    server.intercept["/api/v2/external-auth/hub/device"] = (asked, answer) => (asked.method === "GET"
+      ? answer(200, { device_code: "h", user_code: "C", verification_uri: "https://hub.example.com/device", expires_in: 60, interval: 1 })
+      : answer(401, { message: "No.", code: "unauthenticated" }), true);
+    ended(await person.run(["connect", "hub"]), 4);
+  });
+
+  test("connect waits on through a moment in which the service cannot answer", async (t) => {
+    const { server, person } = await newFake(t);
+    let asked = 0;
+    server.intercept["/api/v2/users/me/external-auth/hub/link-url"] = (_, answer) => (answer(201, { url: "https://gate.example.com/x" }), true);
+    server.intercept["/api/v2/external-auth/hub"] = (_, answer) => {
+      asked++;
+      return (asked === 2 ? answer(503, { message: "Later.", code: "database_unavailable" }) : answer(200, { authenticated: asked > 2, device: false, display_name: "Hub", user: null })), true;
+    };
+    assert.match(ended(await person.run(["connect", "hub"]), 0).stdout, /Hub is connected/);
+    assert.equal(asked, 4);
   });
 
   test("a token with a line break never becomes two lines for git", async (t) => {

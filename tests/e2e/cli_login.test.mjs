@@ -156,7 +156,13 @@ describe("login", { concurrency: 8 }, () => {
   test("a service that says something else than JSON is no reason to crash", async () => {
     const server = await newServer();
     server.intercept["/api/v2/users/me"] = (_, answer) => (answer(200, "<html>"), true);
-    assert.equal((await login(new Person(), server)).code, 0);
+    server.intercept["/api/v2/users/me/external-auth/x/token"] = (_, answer) => (answer(200, ""), true);
+    const person = new Person();
+    assert.match((await login(person, server)).stderr, /is it a Gatehouse\?/i);
+    for (const args of [["whoami"], ["whoami", "--json"], ["access-token", "x"]]) {
+      const { code, stdout } = await person.run(args);
+      assert.deepEqual([code, stdout], [1, ""], `${args}`);
+    }
     assert.equal((await login(new Person(), { url: "http://127.0.0.1:9" })).code, 1);
   });
 
@@ -270,6 +276,17 @@ describe("logout", { concurrency: 8 }, () => {
     assert.deepEqual(person.read().logins, []);
     assert.equal((await person.run(["whoami"])).code, 4);
     assert.ok(!readFileSync(person.tokenFile, "utf8").includes(refresh_token));
+  });
+
+  test("--json says on stdout what was done", async () => {
+    const server = await newServer();
+    const person = new Person();
+    person.seed(server);
+    for (const logged_out of [true, false]) {
+      const { code, stdout } = await person.run(["logout", "--json", "--url", server.url]);
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(stdout), { url: server.url, profile: "default", logged_out });
+    }
   });
 
   for (const [name, fault] of [["503", (_, answer) => (answer(503, {}), true)], ["no answer", (_, answer) => (answer.drop(), true)]])

@@ -210,6 +210,7 @@ static void each_reason_says_who_can_mend_it(void **state)
 		switch (reason_fixable_by((enum reason)i)) {
 		case FIXABLE_BY_NOBODY:
 			assert_text_has(page, "badge good");
+			assert_text_has(page, "class=\"button second\"");
 			break;
 		case FIXABLE_BY_OWNER:
 			assert_text_has(page, i == REASON_NOT_LINKED ? ">Connect<" : "Connect the account again.");
@@ -217,10 +218,11 @@ static void each_reason_says_who_can_mend_it(void **state)
 			break;
 		case FIXABLE_BY_WAIT:
 			assert_text_has(page, "You need not connect again.");
-			assert_text_has(page, "class=\"button second\"");
+			assert_null(strstr(page, "href=\"/external-auth/"));
 			break;
 		case FIXABLE_BY_OPERATOR:
 			assert_text_has(page, "Tell your operator.");
+			assert_null(strstr(page, "href=\"/external-auth/"));
 			break;
 		case FIXABLE_BY_COUNT:
 			break;
