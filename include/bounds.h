@@ -157,7 +157,7 @@
 #define GRANT_SAVE_MS 30000
 
 /* A refreshed token is worth holding on to: its save is tried again for so long while the database is away. The
- * contract asks for 30 s; a failover of a database takes 20. */
+ * contract asks for 30 s; a failover of a database takes 20. schema/queries/lease_take.sql counts on it. */
 #define REFRESH_SAVE_MS 60000
 
 /* SIGTERM waits so long for refreshes under way. Kubernetes kills after 30 s, systemd after 90. */

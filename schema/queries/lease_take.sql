@@ -3,6 +3,8 @@
 -- the state told is the one that was judged, and the clock is read behind the lock. Whoever takes the lease has noted in
 -- the same moment that an exchange is about to happen. Running it twice with one lease id takes it once. A lease that ran
 -- out is taken over at once; when that one has run out too, the one more try was made, and the next waits for a cool-down.
+-- A lease that ran out while the server was away counts for some seconds from its start on: the holder may have a token
+-- that could not be saved (it tries each second, REFRESH_SAVE_MS long), and nobody else is to spend the one before again.
 -- No row: no link.
 WITH held AS MATERIALIZED (
   SELECT l.owner_id, l.provider_id, l.generation, l.refresh_token, l.lease_id, l.lease_until, l.unresolved,
@@ -12,13 +14,15 @@ WITH held AS MATERIALIZED (
   FOR NO KEY UPDATE
 ), timed AS MATERIALIZED (
   SELECT held.*, clock_timestamp() AS now_at,
-    CASE WHEN held.unresolved >= 2 THEN held.lease_until + $7::float8 * interval '1 millisecond' END AS lost_until
-  FROM held
+    CASE WHEN held.unresolved >= 2 THEN held.lease_until + $7::float8 * interval '1 millisecond' END AS lost_until,
+    CASE WHEN held.lease_until < s.started_at AND held.lease_until > s.started_at - interval '60 seconds'
+      THEN s.started_at + interval '5 seconds' ELSE held.lease_until END AS held_until
+  FROM held, (SELECT pg_postmaster_start_time() AS started_at) s
 ), judged AS MATERIALIZED (
   SELECT t.*, CASE
     WHEN t.generation <> $3 OR t.refresh_token IS NULL THEN 'moved'
     WHEN t.lease_id = $4 THEN 'again'
-    WHEN t.lease_until > t.now_at THEN 'held'
+    WHEN t.held_until > t.now_at THEN 'held'
     WHEN t.remembered_reason IS NOT NULL THEN 'remembered'
     WHEN t.lost_until > t.now_at THEN 'lost'
     WHEN t.cooldown_until > t.now_at AND (t.cooldown_client IS NULL OR t.cooldown_client = $6) THEN 'cooling'
@@ -35,7 +39,7 @@ SELECT CASE WHEN j.state IN ('free', 'again') THEN 'taken' WHEN j.state = 'lost'
   CASE WHEN j.state = 'again' THEN j.unresolved - 1 ELSE j.unresolved END,
   CASE j.state WHEN 'remembered' THEN j.remembered_reason WHEN 'cooling' THEN j.cooldown_reason
     WHEN 'lost' THEN 'provider_unavailable' END,
-  ceil(extract(epoch FROM CASE j.state WHEN 'held' THEN j.lease_until WHEN 'cooling' THEN j.cooldown_until
+  ceil(extract(epoch FROM CASE j.state WHEN 'held' THEN j.held_until WHEN 'cooling' THEN j.cooldown_until
     WHEN 'lost' THEN j.lost_until END - j.now_at)
     * 1000)::bigint
 FROM judged j

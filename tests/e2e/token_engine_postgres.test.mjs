@@ -3,9 +3,10 @@
 // and a store that is away before the lease is found out before a token is spent.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { EngineWorld, POINTS } from "../support/engine.mjs";
 
-const world = await EngineWorld.open({ ids: ["crash", "gone", "refused", "after"], settings: { REFRESH_COOLDOWN: "60s" } });
+const world = await EngineWorld.open({ ids: ["crash", "gone", "refused", "after", "long"], settings: { REFRESH_COOLDOWN: "60s" } });
 const { demo, cluster } = world;
 await world.replica();
 const OUTAGE = [null, "database_unavailable"];
@@ -29,6 +30,26 @@ test("kill -9 of PostgreSQL while the provider holds the answer", async (t) => {
       assert.equal((await world.row(link)).generation, 2);
     });
   await world.assertNeverTwice("crash");
+});
+
+test("PostgreSQL that was away for longer than the lease takes no token from who holds it", async () => {
+  const [holder, other] = world.services;
+  const { link, asking, waiting, before } = await world.bothAsk("long", { moment: "after" });
+  await cluster.crash();
+  await world.settled("long");
+  await world.freeze(holder); // the others come first
+  await cluster.resume();
+  await world.sql("UPDATE links SET lease_until = pg_postmaster_start_time() - interval '1 second' WHERE owner_id = $1", [link.user.id]);
+  await other.isReady();
+  const early = world.reason(link, other);
+  await sleep(500);
+  holder.program.child.kill("SIGCONT");
+  assert.equal(await early, "valid");
+  assert.equal(await asking, "valid");
+  await waiting;
+  await world.agree(link, "valid");
+  assert.equal(await world.answered("long") - before, 1);
+  await world.assertNeverTwice("long");
 });
 
 test("PostgreSQL that went before the lease is found out before the token is spent", async () => {
