@@ -42,16 +42,16 @@ static bool start_with_ticket(
 	const struct request *request, const char *ticket, struct reply *reply, struct problem *problem)
 {
 	const char *redirect = request_query(request, "redirect");
-	struct secret token = {.text = NULL};
+	struct secret cookie = {.text = NULL};
 	struct browser_session session = {.id = NULL};
 	struct provider *provider = NULL;
 
-	if (!link_session_redeem(request, ticket, &token, &session, problem) ||
+	if (!link_session_redeem(request, ticket, &cookie, &session, problem) ||
 		!engine_find_provider(
 			request->service->engine, request_parameter(request, "provider"), &provider, problem))
 		return false;
 	/* The ticket is spent: what goes wrong from here on is tried again with the session. */
-	link_session_set_cookie(request, token, reply);
+	link_session_set_cookie(request, cookie, reply);
 	return send_to_provider(
 		request, &session, provider, session.redirect != NULL ? session.redirect : redirect, reply, problem);
 }

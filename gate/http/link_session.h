@@ -8,13 +8,14 @@
 #include "reply.h"
 #include "request.h"
 
-/* Spends the ticket; a new session each time, so that nobody can plant one in another's browser and wait.
- * PROBLEM_SESSION_REQUIRED where the ticket is good for nothing (any more). */
-MUST_CHECK bool link_session_redeem(const struct request *request, const char *ticket, struct secret *ret_token,
+/* Spends the ticket; a new session each time, so that nobody can plant one in another's browser and wait. The cookie
+ * keeps the sessions of the user's other tabs beside it. PROBLEM_SESSION_REQUIRED where the ticket is good for nothing
+ * (any more). */
+MUST_CHECK bool link_session_redeem(const struct request *request, const char *ticket, struct secret *ret_cookie,
 	struct browser_session *ret_session, struct problem *problem);
 
-/* The cookie of a ticket's session. */
-void link_session_set_cookie(const struct request *request, struct secret token, struct reply *reply);
+/* The cookie of tickets' sessions. */
+void link_session_set_cookie(const struct request *request, struct secret cookie, struct reply *reply);
 
 /* Who has signed in, else who came with a ticket a while ago. Somebody who has signed in connects for themselves, also
  * where another's ticket was opened in this browser. PROBLEM_SESSION_REQUIRED where there is neither. */

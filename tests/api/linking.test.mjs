@@ -282,6 +282,28 @@ test("a state of the same user's other session is refused", () => refusedState(a
   query.set("state", authorize.searchParams.get("state"));
 }));
 
+test("tabs that connect accounts at once all get there, be it twice the same provider", async () => {
+  const user = await world.createUser();
+  const browser = jsonBrowser();
+  const tabs = [];
+  for (const provider of ["demo", "two", "hub", "demo"]) tabs.push(await approve(user, provider, { browser }));
+  for (const { callback } of tabs) {
+    const answer = await browser.visit(callback, world.service);
+    assert.equal(answer.status, 200, answer.text);
+  }
+  assert.deepEqual((await linksOf(user)).map(({ provider_id }) => provider_id).sort(), ["demo", "hub", "two"]);
+});
+
+test("a ticket of another user ends the tabs that were open before", async () => {
+  const [first, second] = [await world.createUser(), await world.createUser()];
+  const browser = jsonBrowser();
+  const { callback } = await approve(first, "two", { browser });
+  const { callback: own } = await approve(second, "demo", { browser });
+  assertError(await browser.visit(callback, world.service), 400, "state_invalid");
+  assert.equal((await browser.visit(own, world.service)).status, 200);
+  assert.deepEqual([await linksOf(first), (await linksOf(second)).length], [[], 1]);
+});
+
 test("a used state is refused", async () => {
   const user = await world.createUser();
   const { browser, callback } = await approve(user, "demo");
