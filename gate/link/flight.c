@@ -53,6 +53,7 @@ struct flight {
 struct line {
 	const struct provider *provider;
 	size_t under_way;
+	size_t length;
 	struct flight *first, *last;
 };
 
@@ -125,6 +126,7 @@ static void stand_in_line(struct flights *flights, struct flight *flight)
 	else
 		line->first = flight;
 	line->last = flight;
+	line->length++;
 }
 
 static bool may_begin(const struct flights *flights, const struct line *line)
@@ -144,6 +146,20 @@ static struct line *find_line(struct flights *flights)
 	return NULL;
 }
 
+/* How many flights only lack a thread. */
+static size_t count_ready(const struct flights *flights)
+{
+	size_t ready = 0;
+
+	for (size_t i = 0; i < flights->line_count; i++) {
+		const struct line *line = &flights->lines[i];
+		size_t room = flights->provider_max - line->under_way;
+
+		ready += line->length < room ? line->length : room;
+	}
+	return ready;
+}
+
 /* NULL: none may begin. */
 static struct flight *take_from_line(struct flights *flights)
 {
@@ -155,6 +171,7 @@ static struct flight *take_from_line(struct flights *flights)
 	line->first = flight->next_in_line;
 	if (line->first == NULL)
 		line->last = NULL;
+	line->length--;
 	line->under_way++;
 	flights->line_next = (size_t)(line - flights->lines) + 1;
 	return flight;
@@ -303,14 +320,12 @@ static bool start_thread(struct flights *flights)
 	return true;
 }
 
-/* With the lock held. Where no thread can be made, the flight waits for one that is there. */
+/* With the lock held. A thread that was woken is idle until it runs: what it was woken for still counts as ready. Where
+ * no thread can be made, the flight waits for one that is there. */
 static void find_thread(struct flights *flights)
 {
-	if (flights->idle > 0) {
-		pthread_cond_signal(&flights->wanted);
-		return;
-	}
-	if (flights->threads == flights->provider_max * THREADS_PER_BOUND || find_line(flights) == NULL)
+	pthread_cond_signal(&flights->wanted);
+	if (flights->threads == flights->provider_max * THREADS_PER_BOUND || count_ready(flights) <= flights->idle)
 		return;
 	flights->threads++;
 	if (start_thread(flights))
@@ -358,12 +373,12 @@ struct refresh_outcome ticket_outcome(const struct ticket *ticket)
 	return ticket->outcome;
 }
 
-bool ticket_is_failing(const struct ticket *ticket)
+bool ticket_is_elsewhere(const struct ticket *ticket)
 {
 	pthread_mutex_lock(&ticket->flights->lock);
-	bool failing = ticket->flight != NULL && atomic_load(&ticket->flight->signs.failing);
+	bool elsewhere = ticket->flight != NULL && atomic_load(&ticket->flight->signs.elsewhere);
 	pthread_mutex_unlock(&ticket->flights->lock);
-	return failing;
+	return elsewhere;
 }
 
 void ticket_leave(struct ticket *ticket)

@@ -33,8 +33,8 @@ struct ticket *flight_join(
  * REFRESH_NOT_TRIED: the link is to be read again. */
 struct refresh_outcome ticket_outcome(const struct ticket *ticket);
 
-/* Whether the provider has failed to give a token already: for who leaves before the end. */
-bool ticket_is_failing(const struct ticket *ticket);
+/* Whether another process is at it, and not this one: for who leaves before the end. */
+bool ticket_is_elsewhere(const struct ticket *ticket);
 
 /* Frees the ticket; a flight under way goes on. NULL is nothing to do. */
 void ticket_leave(struct ticket *ticket);

@@ -300,7 +300,6 @@ static bool try_once(struct attempt *attempt, struct refresh_outcome *ret_outcom
 
 	switch (next.step) {
 	case TRY_REPEAT:
-		atomic_store(&attempt->signs->failing, true);
 		refresh_pause(next.wait_ms, attempt->signs);
 		attempt->facts.again++;
 		return false;
@@ -389,7 +388,10 @@ struct refresh_outcome refresh_link(
 			return ended(REFRESH_FAILED_TRANSIENTLY, 0);
 		if (answer.state != LEASE_HELD)
 			return end_by_lease(&attempt, &answer);
-		if (refresh_await_holder(engine, question, signs, &adopted)) {
+		atomic_store(&signs->elsewhere, true);
+		bool is_over = refresh_await_holder(engine, question, signs, &adopted);
+		atomic_store(&signs->elsewhere, false);
+		if (is_over) {
 			count_end(&attempt, "adopted");
 			return adopted;
 		}

@@ -26,7 +26,7 @@ enum refresh_ending { REFRESH_SERVING, REFRESH_STOPPING, REFRESH_LEAVING };
 struct refresh_signs {
 	_Atomic size_t wanted;     /* how many wait for it; nobody: it need not wait for another process */
 	const _Atomic int *ending; /* enum refresh_ending */
-	_Atomic bool failing;      /* a try has failed already, and the provider is about to be asked again */
+	_Atomic bool elsewhere;    /* another process holds the lease: its end is waited for */
 };
 
 bool refresh_is_stopping(const struct refresh_signs *signs);

@@ -236,16 +236,16 @@ void settle_take_end(struct settle_scope *scope, struct settling *settling)
 	settle_advance(scope, settling);
 }
 
-/* A refresh that is not waited for any longer goes on without us. Where the provider has said an error meanwhile, that
- * is why there is no token, and not that somebody is at it. */
+/* A refresh that is not waited for any longer goes on without us. Another process may be at it; where this one is, the
+ * provider has not answered. */
 static void stop_waiting_for_refresh(struct settling *settling)
 {
 	if (settling->ticket == NULL)
 		return;
-	bool failing = ticket_is_failing(settling->ticket);
+	bool elsewhere = ticket_is_elsewhere(settling->ticket);
 	ticket_leave(settling->ticket);
 	settling->ticket = NULL;
-	settling->progress.refresh = failing ? REFRESH_FAILED_TRANSIENTLY : REFRESH_FAILED_IN_PROGRESS;
+	settling->progress.refresh = elsewhere ? REFRESH_FAILED_IN_PROGRESS : REFRESH_FAILED_TRANSIENTLY;
 }
 
 void settle_wake(struct settle_scope *scope, struct settling *settling)

@@ -109,14 +109,21 @@ static void set_gate(const struct refresh_case *c, const char *gate)
 	demo_ask(c->f->arena, "PUT", path, gate);
 }
 
+static void await_gate_of(const struct refresh_case *c, size_t count)
+{
+	const char *path = arena_printf(
+		c->f->arena, "/_control/%s/gates/token?waiting=%zu&timeout_ms=10000", c->provider->id, count);
+	const char *expected = arena_printf(c->f->arena, "\"waiting\":%zu", count);
+	assert_non_null(strstr(demo_ask(c->f->arena, "GET", path, ""), expected));
+}
+
 static void await_gate(const struct refresh_case *c)
 {
-	const char *path =
-		arena_printf(c->f->arena, "/_control/%s/gates/token?waiting=1&timeout_ms=10000", c->provider->id);
-	assert_non_null(strstr(demo_ask(c->f->arena, "GET", path, ""), "\"waiting\":1"));
+	await_gate_of(c, 1);
 }
 
 #define HELD_AFTER "{\"state\": \"once\", \"moment\": \"after\"}"
+#define HELD_ALWAYS "{\"state\": \"closed\", \"moment\": \"after\"}"
 #define OPEN "{\"state\": \"open\"}"
 
 static void await_generation(const struct refresh_case *c, int64_t generation)
@@ -243,6 +250,40 @@ static void fifty_callers_share_one_refusal(void **state)
 	end(&c);
 }
 
+/* One thread is idle after the first round; the flights of the next one are there before it has woken. */
+static void flights_that_begin_at_once_do_not_wait_for_one_another(void **state)
+{
+	struct refresh_case c;
+	struct refresh_question questions[4];
+	struct ticket *tickets[4];
+	struct waiter *waiter = waiter_new();
+	begin(&c, state, "at-once");
+	assert_int_equal(evaluate(&c), REASON_VALID);
+	set_gate(&c, HELD_ALWAYS);
+	for (size_t i = 0; i < COUNT_OF(tickets); i++) {
+		const char *name = arena_printf(c.f->arena, "at-once-%zu", i);
+		struct demo_pair pair = demo_mint(c.f->arena, "at-once");
+		c.owner_id = arena_copy(c.f->arena, fixture_user(c.f, name).id);
+		import(&c, pair);
+		questions[i] = (struct refresh_question){.owner_id = c.owner_id,
+			.provider = c.provider,
+			.generation = 1,
+			.refresh_token = pair.refresh_token};
+	}
+	for (size_t i = 0; i < COUNT_OF(tickets); i++)
+		tickets[i] = flight_join(c.engine.flights, &questions[i], waiter, i);
+	await_gate_of(&c, COUNT_OF(tickets));
+	set_gate(&c, OPEN);
+	for (size_t i = 0; i < COUNT_OF(tickets); i++)
+		assert_non_null(waiter_next(waiter, deadline_in_ms(10000)));
+	for (size_t i = 0; i < COUNT_OF(tickets); i++) {
+		assert_int_equal(ticket_outcome(tickets[i]).end, REFRESH_GRANTED);
+		ticket_leave(tickets[i]);
+	}
+	waiter_free(waiter);
+	end(&c);
+}
+
 static void a_caller_that_leaves_leaves_the_flight_to_go_on(void **state)
 {
 	struct refresh_case c;
@@ -251,7 +292,7 @@ static void a_caller_that_leaves_leaves_the_flight_to_go_on(void **state)
 	set_gate(&c, HELD_AFTER);
 	start_caller(&patient, &c, 10000);
 	await_gate(&c);
-	assert_int_equal(evaluate_for(&c, 200, false), REASON_REFRESH_IN_PROGRESS);
+	assert_int_equal(evaluate_for(&c, 200, false), REASON_PROVIDER_UNAVAILABLE);
 	set_gate(&c, OPEN);
 	pthread_join(patient.thread, NULL);
 	assert_int_equal(patient.reason, REASON_VALID);
@@ -268,7 +309,7 @@ static void a_flight_that_everybody_left_saves_its_token(void **state)
 	start_caller(&caller, &c, 1000);
 	await_gate(&c);
 	pthread_join(caller.thread, NULL);
-	assert_int_equal(caller.reason, REASON_REFRESH_IN_PROGRESS);
+	assert_int_equal(caller.reason, REASON_PROVIDER_UNAVAILABLE);
 	set_gate(&c, OPEN);
 	await_generation(&c, 2);
 	assert_int_equal(evaluate(&c), REASON_VALID);
@@ -281,7 +322,7 @@ static void draining_waits_for_the_save(void **state)
 	struct refresh_case c;
 	begin(&c, state, "drained");
 	demo_fault(c.f->arena, "drained", "token", "{\"delay_ms\": 1500}");
-	assert_int_equal(evaluate_for(&c, 1000, false), REASON_REFRESH_IN_PROGRESS);
+	assert_int_equal(evaluate_for(&c, 1000, false), REASON_PROVIDER_UNAVAILABLE);
 	end(&c);
 	assert_int_equal(read_link(&c, c.f->arena).generation, 2);
 }
@@ -418,6 +459,7 @@ int main(void)
 		cmocka_unit_test(each_row_of_the_token_endpoints_table_holds),
 		cmocka_unit_test(fifty_callers_share_one_exchange),
 		cmocka_unit_test(fifty_callers_share_one_refusal),
+		cmocka_unit_test(flights_that_begin_at_once_do_not_wait_for_one_another),
 		cmocka_unit_test(a_caller_that_leaves_leaves_the_flight_to_go_on),
 		cmocka_unit_test(a_flight_that_everybody_left_saves_its_token),
 		cmocka_unit_test(draining_waits_for_the_save),
