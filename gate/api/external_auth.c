@@ -181,6 +181,9 @@ bool api_external_auth_get(const struct request *request, struct reply *reply, s
 	return true;
 }
 
+/* 0001-01-01T00:00:00Z */
+#define YEAR_1_MS INT64_C(-62135596800000)
+
 /* --- import and unlink ------------------------------------------------------------------------------------------ */
 
 /* RFC 6750 section 2.1: b64token, which is printable ASCII without blanks; what is none would break the header it is
@@ -204,6 +207,22 @@ static bool read_token(const char *field, const char *text, struct secret *ret_t
 	return true;
 }
 
+/* Links come from systems that write "never" as the first moment of the year 1, as Go's zero time has it, too. */
+static bool read_expiry(const char *expires_at, int64_t *ret_at_ms, struct problem *problem)
+{
+	if (expires_at == NULL)
+		return true;
+	if (!clock_parse_rfc3339(expires_at, ret_at_ms))
+		return problem_add_violation(
+			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
+	if (*ret_at_ms == YEAR_1_MS)
+		*ret_at_ms = 0;
+	/* The first moment of 1970 has the number that stands for "never", and is long past. */
+	else if (*ret_at_ms == 0)
+		*ret_at_ms = 1;
+	return true;
+}
+
 static bool read_import(const struct request *request, struct link_tokens *ret_tokens, struct problem *problem)
 {
 	const char *access_token = NULL;
@@ -224,14 +243,10 @@ static bool read_import(const struct request *request, struct link_tokens *ret_t
 	bool good = json_read_fields(request->json, fields, COUNT_OF(fields), request->arena, problem);
 
 	good = read_token("access_token", access_token, &ret_tokens->access_token, problem) && good;
-	good = read_token("refresh_token", refresh_token, &ret_tokens->refresh_token, problem) && good;
-	if (expires_at != NULL && !clock_parse_rfc3339(expires_at, &ret_tokens->expires_at_ms))
-		good = problem_add_violation(
-			problem, "expires_at", "must be a time such as 2030-01-31T12:00:00Z, or null");
-	/* The first moment of 1970 has the number that stands for "never", and is long past. */
-	if (expires_at != NULL && ret_tokens->expires_at_ms == 0)
-		ret_tokens->expires_at_ms = 1;
-	return good;
+	/* Providers and other systems write "" for none. */
+	if (refresh_token != NULL && *refresh_token != '\0')
+		good = read_token("refresh_token", refresh_token, &ret_tokens->refresh_token, problem) && good;
+	return read_expiry(expires_at, &ret_tokens->expires_at_ms, problem) && good;
 }
 
 bool api_external_auth_import(const struct request *request, struct reply *reply, struct problem *problem)
