@@ -30,7 +30,8 @@ int foundation_complain(const struct problem *problem)
 	const char *blank = problem->detail[0] != '\0' ? " " : "";
 
 	(void)fprintf(stderr, "gatehouse: %s%s%s%s\n", problem->message, stop, blank, problem->detail);
-	return EXIT_FAILED;
+	/* What only the database can tell of a setting is no less a wrong one. */
+	return problem->violation_count > 0 ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
 
 void foundation_protect_memory(void)

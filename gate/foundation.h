@@ -44,7 +44,8 @@ MUST_CHECK bool foundation_inspect(struct foundation *foundation, struct problem
 /* Closes what was opened; writes what is queued; stops a cluster of ours. */
 void foundation_close(struct foundation *foundation);
 
-/* One sentence on stderr that says what went wrong and what to do. Returns EXIT_FAILED. */
+/* One sentence on stderr that says what went wrong and what to do. Returns EXIT_WRONG_USAGE where a violation names a
+ * setting, else EXIT_FAILED. */
 int foundation_complain(const struct problem *problem);
 
 #endif

@@ -191,6 +191,7 @@ static bool refuse_keys(const char *key_id, const char *why, struct problem *pro
 {
 	problem_set(problem, PROBLEM_VALIDATION_FAILED,
 		"Tokens in this database are encrypted with key %.16s, which %s.", key_id, why);
+	(void)problem_add_violation(problem, "external_token_encryption_keys", "%s", why);
 	return problem_detail(problem,
 		"Add that key to GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS, behind the one that is "
 		"to encrypt from now on (with the embedded database: to the file encryption-keys in "

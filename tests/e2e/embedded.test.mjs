@@ -253,6 +253,6 @@ test("the key of the first start opens what later starts find", async () => {
   const [keyFile] = [...filesBelow(serve.stateDirectory)].filter((path) => /key/.test(path.slice(serve.stateDirectory.length)) && !path.includes("/postgres/"));
   assert.ok(keyFile, `a key file in ${dirname(serve.stateDirectory)}`);
   const other = await refusedStart({ settings: { EXTERNAL_TOKEN_ENCRYPTION_KEYS: Buffer.alloc(32, 7).toString("base64") }, stateDirectory: serve.stateDirectory });
-  assertSentence(other, 1, [/key/i], [Buffer.alloc(32, 7).toString("base64")]);
+  assertSentence(other, 2, [/key/i], [Buffer.alloc(32, 7).toString("base64")]);
   await eventually("its cluster is gone", () => embeddedCluster(serve.stateDirectory) === null, 10000);
 });

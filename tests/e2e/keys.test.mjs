@@ -113,9 +113,9 @@ test("a new key comes and an old one goes, while services run", async (t) => {
     assert.equal(status.code, 1);
     assert.deepEqual(status.keys.map(({ id, state, position }) => [id, state, position]), [[idOf(B), "encrypts", 1], [idOf(A), "missing", null]]);
     const never = [A, B];
-    assertSentence(await runKeys(world, B, ["rotate"]), 1, [new RegExp(`key ${idOf(A)}`), /not among the given keys/, new RegExp(`Add that key to ${VARIABLE}`)], never);
+    assertSentence(await runKeys(world, B, ["rotate"]), 2, [new RegExp(`key ${idOf(A)}`), /not among the given keys/, new RegExp(`Add that key to ${VARIABLE}`)], never);
     const refused = await refusedStart({ databaseUrl: first.databaseUrl, key: B, adminToken: first.adminToken, stateDirectory: join(temporaryDirectory(), "state"), providers: world.providers });
-    assertSentence(refused, 1, [new RegExp(`key ${idOf(A)}`), new RegExp(VARIABLE)], never);
+    assertSentence(refused, 2, [new RegExp(`key ${idOf(A)}`), new RegExp(VARIABLE)], never);
     assert.equal((await world.sql("SELECT * FROM vault_check")).length, 1, "a refused start leaves nothing");
   });
 
@@ -196,7 +196,7 @@ test("a new key comes and an old one goes, while services run", async (t) => {
     await first.restart();
     assert.equal((await create(users[0], first)).status, 201);
     const refused = await refusedStart({ databaseUrl: first.databaseUrl, key: A, adminToken: first.adminToken, stateDirectory: join(temporaryDirectory(), "state"), providers: world.providers });
-    assertSentence(refused, 1, [new RegExp(`key ${idOf(B)}`)]);
+    assertSentence(refused, 2, [new RegExp(`key ${idOf(B)}`)]);
   });
 
   await t.test("a restart of PostgreSQL in the middle is waited for", async () => {
@@ -274,7 +274,7 @@ test("what was stored clear is encrypted", async (t) => {
 
   await t.test("and a service without keys does not start any more", async () => {
     const refused = await refusedStart({ databaseUrl: service.databaseUrl, adminToken: newSecret(), settings: { EXTERNAL_TOKEN_ENCRYPTION_KEYS: undefined, ALLOW_CLEARTEXT_TOKENS: "true" }, stateDirectory: join(temporaryDirectory(), "state"), providers: world.providers });
-    assertSentence(refused, 1, [new RegExp(`key ${idOf(key)}`)]);
+    assertSentence(refused, 2, [new RegExp(`key ${idOf(key)}`)]);
   });
 });
 

@@ -438,7 +438,7 @@ describe("token create", () => {
 
 // ---------------------------------------------------------------------------------------------- what stops a start
 
-describe("one sentence and exit 1", () => {
+describe("one sentence, and exit 1, or 2 where a setting is wrong", () => {
   const commands = [["migrate"], ["serve"], ["token", "create", "--user", "x"]];
   const outcomes = async (environment) => {
     const all = [];
@@ -495,7 +495,7 @@ describe("one sentence and exit 1", () => {
     const [first, second] = [newKey(), newKey()];
     await (await serveOn(databaseUrl, { key: first }).start()).end();
     const refused = await refusedStart({ databaseUrl, key: second, stateDirectory: join(directory, "unused") });
-    assertSentence(refused, 1, [/key/i], [first, second]);
+    assertSentence(refused, 2, [/key/i], [first, second]);
     const both = await serveOn(databaseUrl, { key: `${second},${first}` }).start();
     await both.end();
   });
