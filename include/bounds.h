@@ -32,6 +32,10 @@
  * is longer, and one that is is refused before anybody is looked up. */
 #define SUBJECT_HEADER_BYTES_MAX 64
 
+/* A URL that is held against the providers' REGEX: matching takes time with its length, and no host with the path of a
+ * repository is longer. */
+#define GIT_URL_BYTES_MAX 2048
+
 /* What clients put there are UUIDs and hashes; 255 is what the best known APIs with such a header take. */
 #define IDEMPOTENCY_KEY_BYTES_MAX 255
 

@@ -18,24 +18,28 @@
 
 /* --- list ------------------------------------------------------------------------------------------------------- */
 
+static void push_provider(
+	struct json *list, const struct engine *engine, const struct provider *provider, struct arena *arena)
+{
+	struct json *entry = json_push_object(list);
+
+	json_add_string(entry, "id", provider->id);
+	json_add_string(entry, "type", provider->type_word);
+	json_add_string(entry, "display_name", provider->display_name);
+	json_add_string(entry, "display_icon", provider->display_icon);
+	json_add_string(entry, "authenticate_url", gate_authenticate_url(engine, provider->id, arena));
+	json_add_bool(entry, "device", provider->device_flow);
+	json_add_bool(entry, "supports_revocation", revoke_is_supported(provider));
+	json_add_bool(entry, "allow_refresh", !provider->no_refresh);
+	json_add_bool(entry, "allow_validate", provider->validate_url[0] != '\0');
+}
+
 static void add_providers(struct json *root, const struct engine *engine, struct arena *arena)
 {
 	struct json *list = json_add_array(root, "providers");
 
-	for (size_t i = 0; i < engine->providers.count; i++) {
-		const struct provider *provider = engine->providers.list[i];
-		struct json *entry = json_push_object(list);
-
-		json_add_string(entry, "id", provider->id);
-		json_add_string(entry, "type", provider->type_word);
-		json_add_string(entry, "display_name", provider->display_name);
-		json_add_string(entry, "display_icon", provider->display_icon);
-		json_add_string(entry, "authenticate_url", gate_authenticate_url(engine, provider->id, arena));
-		json_add_bool(entry, "device", provider->device_flow);
-		json_add_bool(entry, "supports_revocation", revoke_is_supported(provider));
-		json_add_bool(entry, "allow_refresh", !provider->no_refresh);
-		json_add_bool(entry, "allow_validate", provider->validate_url[0] != '\0');
-	}
+	for (size_t i = 0; i < engine->providers.count; i++)
+		push_provider(list, engine, engine->providers.list[i], arena);
 }
 
 static void push_link(struct json *list, const struct overview_link *shown, struct arena *arena)
@@ -77,8 +81,36 @@ static bool list_of(const struct request *request, const char *owner_id, struct 
 	return true;
 }
 
+/* For whoever has a URL and not yet a provider: nobody's link is read, and no provider is asked. */
+static bool list_for_url(const struct request *request, const char *url, struct reply *reply, struct problem *problem)
+{
+	struct engine *engine = request->service->engine;
+
+	if (strncmp(url, "https://", 8) != 0 || strlen(url) > GIT_URL_BYTES_MAX)
+		return problem_add_violation(
+			problem, "url", "must begin with https:// and have at most %d bytes", GIT_URL_BYTES_MAX);
+
+	const struct provider *provider = providers_find_for_url(&engine->providers, url);
+	struct json *root = json_new_object();
+
+	/* It goes back, so that nobody takes a list of all providers for the answer to their URL. */
+	json_add_string(root, "url", url);
+
+	struct json *list = json_add_array(root, "providers");
+
+	if (provider != NULL)
+		push_provider(list, engine, provider, request->arena);
+	(void)json_add_array(root, "links");
+	reply_json(reply, 200, root);
+	return true;
+}
+
 bool api_external_auth_list(const struct request *request, struct reply *reply, struct problem *problem)
 {
+	const char *url = request_query(request, "url");
+
+	if (url != NULL)
+		return list_for_url(request, url, reply, problem);
 	return list_of(request, request->caller.user_id, reply, problem);
 }
 

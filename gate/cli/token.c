@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `access-token` and `git-credential`: a token of one provider, asked of the service when it is needed and kept
- * nowhere. One request each. */
+ * nowhere. One request, and for git one before it, which provider the host is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ int cli_access_token(struct cli *cli)
 
 /* --- git --------------------------------------------------------------------------------------------------------- */
 
-/* Hosts that everybody means the same by, and the provider's id when its operator did not choose another. */
+/* Hosts that everybody means the same by, and the provider's id where its operator chose no other and set no REGEX. */
 static const struct {
 	const char *host;
 	const char *provider;
@@ -66,6 +66,7 @@ static const struct {
 struct git_request {
 	char protocol[32];
 	char host[256];
+	char path[1024];
 };
 
 /* What does not fit is of no host that is known here. */
@@ -84,6 +85,8 @@ static void read_line(const char *line, struct git_request *request)
 		keep_value(line + 9, request->protocol, sizeof(request->protocol));
 	else if (strncmp(line, "host=", 5) == 0)
 		keep_value(line + 5, request->host, sizeof(request->host));
+	else if (strncmp(line, "path=", 5) == 0)
+		keep_value(line + 5, request->path, sizeof(request->path));
 }
 
 static void read_git_request(struct git_request *ret_request)
@@ -99,15 +102,33 @@ static void read_git_request(struct git_request *ret_request)
 	}
 }
 
-static const char *find_provider(const struct cli *cli, const struct git_request *request)
+static const char *find_known(const struct git_request *request)
 {
-	const char *given = cli_value(cli, "--provider");
-
-	for (size_t i = 0; given == NULL && i < COUNT_OF(known_hosts); i++) {
+	for (size_t i = 0; i < COUNT_OF(known_hosts); i++) {
 		if (strcmp(request->host, known_hosts[i].host) == 0)
-			given = known_hosts[i].provider;
+			return known_hosts[i].provider;
 	}
-	return given;
+	return NULL;
+}
+
+/* The provider whose REGEX the service's operator has set for such URLs; NULL where there is none. */
+static bool ask_provider(
+	struct cli *cli, const struct git_request *request, const char **ret_provider, struct problem *problem)
+{
+	SCOPED(api_answer_release) struct api_answer answer = {.body = ""};
+	const char *slash = request->path[0] != '\0' ? "/" : "";
+	const char *url = arena_printf(cli->arena, "https://%s%s%s", request->host, slash, request->path);
+	const char *path = api_path(cli, "/api/v2/external-auth?url=%s", api_escape(cli, url));
+
+	*ret_provider = NULL;
+	if (!api_call(cli, &(struct api_request){.method = "GET", .path = path}, &answer, problem))
+		return false;
+	const struct json *first = json_first(json_member(answer.json, "providers"));
+
+	/* A service that does not know the question lists every provider, and none of their tokens is for this host. */
+	if (first != NULL && strcmp(api_text(answer.json, "url"), url) == 0)
+		*ret_provider = arena_copy(cli->arena, api_text(first, "id"));
+	return true;
 }
 
 /* A value with a line break would end in a line of its own, which git would believe (CVE-2020-5260). */
@@ -125,7 +146,7 @@ static int give(struct cli *cli, const char *provider)
 	struct problem problem = {.kind = PROBLEM_NONE};
 	int64_t expires_at_ms = 0;
 
-	if (!cli_resolve(cli, &problem) || !ask_token(cli, provider, &answer, &problem))
+	if (!ask_token(cli, provider, &answer, &problem))
 		return say_why(cli, &answer, &problem);
 	if (!print_pair("username", api_text(answer.json, "username")) ||
 		!print_pair("password", api_text(answer.json, "password")))
@@ -140,12 +161,20 @@ static int give(struct cli *cli, const char *provider)
  * away again. */
 int cli_git_credential(struct cli *cli)
 {
+	struct problem problem = {.kind = PROBLEM_NONE};
 	struct git_request request;
-	const char *provider;
+	const char *given = cli_value(cli, "--provider");
+	const char *provider = given;
 
 	read_git_request(&request);
 	if (strcmp(cli->arguments[0], "get") != 0 || strcmp(request.protocol, "https") != 0)
 		return EXIT_DONE;
-	provider = find_provider(cli, &request);
+	if (given == NULL)
+		given = find_known(&request);
+	/* Of a host that may be anybody's, no trouble is told either. */
+	if (!cli_resolve(cli, &problem) || (provider == NULL && !ask_provider(cli, &request, &provider, &problem)))
+		return given != NULL ? cli_fail(cli, &problem) : EXIT_DONE;
+	if (provider == NULL)
+		provider = given;
 	return provider != NULL ? give(cli, provider) : EXIT_DONE;
 }

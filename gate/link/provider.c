@@ -328,6 +328,27 @@ static struct provider *provider_build(struct builder *builder)
 	return provider;
 }
 
+/* It is asked for once a while, so nothing compiled is kept. */
+static bool matches_url(const struct provider *provider, const char *url)
+{
+	regex_t compiled;
+	bool matches;
+
+	if (*provider->regex == '\0' || regcomp(&compiled, provider->regex, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	matches = regexec(&compiled, url, 0, NULL, 0) == 0;
+	regfree(&compiled);
+	return matches;
+}
+
+struct provider *providers_find_for_url(const struct providers *providers, const char *url)
+{
+	for (size_t i = 0; i < providers->count; i++)
+		if (matches_url(providers->list[i], url))
+			return providers->list[i];
+	return NULL;
+}
+
 struct provider *providers_find(const struct providers *providers, const char *id)
 {
 	for (size_t i = 0; i < providers->count; i++)

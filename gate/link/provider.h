@@ -53,7 +53,7 @@ struct provider {
 	const char *app_install_url;
 	const char *app_installations_url;
 	const char *api_base_url;
-	const char *regex;
+	const char *regex;            /* POSIX extended, over URLs of git: whose they are; "": none */
 	const char *scopes;           /* blank-separated */
 	const char *extra_token_keys; /* blank-separated */
 	bool device_flow;
@@ -79,6 +79,9 @@ struct providers {
  * configuration's arena. */
 MUST_CHECK bool providers_build(
 	const struct config *config, struct providers *ret_providers, struct config_complaints *complaints);
+
+/* The first provider whose REGEX matches a URL, such as git's of a repository; NULL: none does. */
+struct provider *providers_find_for_url(const struct providers *providers, const char *url);
 
 /* NULL: not configured. */
 struct provider *providers_find(const struct providers *providers, const char *id);

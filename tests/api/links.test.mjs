@@ -8,7 +8,7 @@ import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/
 const world = await World.open({
   providers: (demo) => [
     demo.configureGithub("hub", { app_install_url: "https://github.example/apps/x/installations/new", device_flow: "true" }),
-    demo.configure("one"), demo.configure("two", { no_refresh: "true", revoke_url: undefined }), demo.configure("blind", { validate_url: undefined }),
+    demo.configure("one", { regex: "^https://git\\.one\\.example(/|$)" }), demo.configure("two", { no_refresh: "true", revoke_url: undefined }), demo.configure("blind", { validate_url: undefined }),
     demo.configure("down"), demo.configure("basic"), demo.configure("slow"), demo.configure("gone"),
   ],
 });
@@ -144,6 +144,19 @@ for (const expires_at of ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00.123456Z",
     if (!expires_at?.startsWith("2030")) assert.equal(link.expires, null);
     else assert.equal(Math.floor(Date.parse(link.expires) / 1000), Date.parse("2030-01-01T00:00:00Z") / 1000);
   });
+
+test("a URL is given the first provider whose REGEX matches it, and nobody is asked", async () => {
+  const user = await world.createUser();
+  await world.link(user, "one");
+  const before = await demo.asked("one");
+  const ask = (url) => world.api("GET", `/api/v2/external-auth?url=${encodeURIComponent(url)}`, { token: user.token });
+  for (const [url, ids] of [["https://git.one.example/a.git", ["one"]], ["https://git.one.example", ["one"]], ["https://github.com", []], ["https://git-one.example", []]]) {
+    const { status, body } = await ask(url);
+    assert.deepEqual([status, body.url, body.providers.map(({ id }) => id), body.links], [200, url, ids, []]);
+  }
+  for (const url of ["", "http://git.one.example", "git.one.example", `https://${"x".repeat(2048)}`]) assertError(await ask(url), 400, "validation_failed", "url");
+  assert.equal(await demo.asked("one"), before);
+});
 
 for (const refresh_token of [undefined, null, ""])
   test(`a refresh token that is ${JSON.stringify(refresh_token)} is none, and NULL in the database`, async () => {

@@ -14,7 +14,8 @@ import { World } from "../support/world.mjs";
 const COMMANDS = ["login", "logout", "whoami", "status", "check", "create", "connect", "disconnect", "access-token", "git-credential", "decisions", "completion"];
 
 const world = await World.open({
-  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configureGithub("github")],
+  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configureGithub("github"),
+    demo.configure("git", { regex: "^https://(git\\.corp\\.example(/|$)|github\\.com/corp/)" })],
 });
 const { demo, service } = world;
 await demo.fault("down", "validate", { status: 500 });
@@ -245,6 +246,17 @@ describe("commands", { concurrency: 4 }, () => {
       assert.deepEqual([stdout, stderr], ["", ""], `${given} ${args}`);
     }
     assert.equal(ended(await ask("protocol=https\\nhost=x\\n\\n", "get", "--provider", "two"), 3).stdout, "");
+  });
+
+  test("git-credential knows the URLs that a provider's REGEX matches", async () => {
+    const { user, person } = await newPerson();
+    const { access_token } = await world.link(user, "git");
+    const ask = (host, path = "") => person.shell(`printf 'protocol=https\nhost=${host}\n${path && `path=${path}\n`}\n' | exec "$0" git-credential get`, []);
+    for (const given of [["git.corp.example"], ["git.corp.example", "team/repo.git"], ["github.com", "corp/repo.git"]])
+      assert.equal(ended(await ask(...given), 0).stdout, `username=oauth2\npassword=${access_token}\n`, `${given}`);
+    for (const given of [["git.corp.example.evil.example"], ["gitxcorp.example"], ["corp.example", "git.corp.example"]])
+      assert.equal(ended(await ask(...given), 0).stdout, "", `${given}`);
+    assert.equal(ended(await ask("github.com", "alice/repo.git"), 3).stdout, "", "a host that is known asks its own provider");
   });
 
   test("git-credential bothers nobody who is not logged in with what is not for it", async () => {
