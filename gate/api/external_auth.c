@@ -61,26 +61,6 @@ static void push_link(struct json *list, const struct overview_link *shown, stru
 	json_add_string(entry, "reason", shown->configured ? reason_word(shown->reason) : NULL);
 }
 
-static bool list_of(const struct request *request, const char *owner_id, struct reply *reply, struct problem *problem)
-{
-	struct engine *engine = request->service->engine;
-	struct overview_link *links = NULL;
-	size_t count = 0;
-
-	if (!overview_read(engine, owner_id, request->arena, &count, &links, problem))
-		return false;
-
-	struct json *root = json_new_object();
-
-	add_providers(root, engine, request->arena);
-	struct json *list = json_add_array(root, "links");
-
-	for (size_t i = 0; i < count; i++)
-		push_link(list, &links[i], request->arena);
-	reply_json(reply, 200, root);
-	return true;
-}
-
 /* For whoever has a URL and not yet a provider: nobody's link is read, and no provider is asked. */
 static bool list_for_url(const struct request *request, const char *url, struct reply *reply, struct problem *problem)
 {
@@ -105,12 +85,31 @@ static bool list_for_url(const struct request *request, const char *url, struct 
 	return true;
 }
 
-bool api_external_auth_list(const struct request *request, struct reply *reply, struct problem *problem)
+static bool list_of(const struct request *request, const char *owner_id, struct reply *reply, struct problem *problem)
 {
+	struct engine *engine = request->service->engine;
 	const char *url = request_query(request, "url");
+	struct overview_link *links = NULL;
+	size_t count = 0;
 
 	if (url != NULL)
 		return list_for_url(request, url, reply, problem);
+	if (!overview_read(engine, owner_id, request->arena, &count, &links, problem))
+		return false;
+
+	struct json *root = json_new_object();
+
+	add_providers(root, engine, request->arena);
+	struct json *list = json_add_array(root, "links");
+
+	for (size_t i = 0; i < count; i++)
+		push_link(list, &links[i], request->arena);
+	reply_json(reply, 200, root);
+	return true;
+}
+
+bool api_external_auth_list(const struct request *request, struct reply *reply, struct problem *problem)
+{
 	return list_of(request, request->caller.user_id, reply, problem);
 }
 

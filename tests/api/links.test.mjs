@@ -149,12 +149,14 @@ test("a URL is given the first provider whose REGEX matches it, and nobody is as
   const user = await world.createUser();
   await world.link(user, "one");
   const before = await demo.asked("one");
-  const ask = (url) => world.api("GET", `/api/v2/external-auth?url=${encodeURIComponent(url)}`, { token: user.token });
-  for (const [url, ids] of [["https://git.one.example/a.git", ["one"]], ["https://git.one.example", ["one"]], ["https://github.com", []], ["https://git-one.example", []]]) {
-    const { status, body } = await ask(url);
-    assert.deepEqual([status, body.url, body.providers.map(({ id }) => id), body.links], [200, url, ids, []]);
+  for (const [path, token] of [["/api/v2/external-auth", user.token], [`/api/v2/users/${user.id}/external-auth`, world.service.adminToken]]) {
+    const ask = (url) => world.api("GET", `${path}?url=${encodeURIComponent(url)}`, { token });
+    for (const [url, ids] of [["https://git.one.example/a.git", ["one"]], ["https://git.one.example", ["one"]], ["https://github.com", []], ["https://git-one.example", []]]) {
+      const { status, body } = await ask(url);
+      assert.deepEqual([status, body.url, body.providers.map(({ id }) => id), body.links], [200, url, ids, []]);
+    }
+    for (const url of ["", "http://git.one.example", "git.one.example", `https://${"x".repeat(2048)}`]) assertError(await ask(url), 400, "validation_failed", "url");
   }
-  for (const url of ["", "http://git.one.example", "git.one.example", `https://${"x".repeat(2048)}`]) assertError(await ask(url), 400, "validation_failed", "url");
   assert.equal(await demo.asked("one"), before);
 });
 
