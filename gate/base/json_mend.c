@@ -3,8 +3,6 @@
  * time. One pass, which changes nothing but what it knows to be in the way; what is no JSON at all stays none. */
 #include "json_mend.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "json_scan.h"

@@ -267,6 +267,15 @@ static bool setting_take_text(struct config *config, const struct setting *setti
 	return lawful || *text == '\0';
 }
 
+/* As browsers show it, the URL of a host ends with a slash; every path is put behind it with one of its own. */
+static bool setting_take_access_url(struct config *config, const struct setting *setting, const char *text)
+{
+	size_t size = strlen(text);
+	const char *bare = arena_copy_bytes(config->arena, text, size > 0 && text[size - 1] == '/' ? size - 1 : size);
+
+	return setting_take_text(config, setting, bare, access_url_is_lawful(bare)) && (*bare != '\0' || size == 0);
+}
+
 static bool setting_take_secret(struct config *config, const struct setting *setting, const char *text, bool lawful)
 {
 	*(struct secret *)setting_target(config, setting) = secret_copy(config->arena, text, strlen(text));
@@ -310,7 +319,7 @@ static bool setting_take_value(struct config *config, const struct setting *sett
 	case SETTING_ADDRESS_OR_NONE:
 		return setting_take_text(config, setting, text, address_is_lawful(text));
 	case SETTING_ACCESS_URL:
-		return setting_take_text(config, setting, text, access_url_is_lawful(text));
+		return setting_take_access_url(config, setting, text);
 	case SETTING_ISSUER:
 		return setting_take_text(config, setting, text, name_is_provider_url(text));
 	case SETTING_WORD:
@@ -357,7 +366,7 @@ static const char *setting_allowed(struct arena *arena, const struct setting *se
 	case SETTING_ADDRESS_OR_NONE:
 		return "host:port, an IPv4 address or a name and a port from 0 to 65535, or empty";
 	case SETTING_ACCESS_URL:
-		return "http:// or https:// with a host, without user, query, fragment or a slash at the end";
+		return "http:// or https:// with a host, without user, query or fragment";
 	case SETTING_ISSUER:
 		return "an https URL, or an http one on this machine, without user or fragment";
 	case SETTING_WORD:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a caller who did not learn how a request ended
  * sends it again with the same key, and it is done once. The value is opaque, 1 to IDEMPOTENCY_KEY_BYTES_MAX printable
- * ASCII characters, and belongs to the caller. What was done (2xx) is kept with its answer. The
- * gate's refusal keeps the key for the same request, which is judged anew; any other end gives the key back. A handler
- *has two lines and hands the answer to its statement:
+ * ASCII characters, and belongs to the caller. What was done (2xx) is kept with its answer. The gate's refusal keeps
+ * the key for the same request, which is judged anew; any other end gives the key back. A handler has two lines and
+ * hands the answer to its statement:
  *
  *	if (!idempotency_begin(request, &once, reply, problem))
  *		return false;

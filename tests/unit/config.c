@@ -50,7 +50,7 @@ static void every_setting_is_read(void **state)
 {
 	struct config *config = good(NONE,
 		LIST("GATEHOUSE_HTTP_ADDRESS=0.0.0.0:0", "GATEHOUSE_ADMIN_ADDRESS=",
-			"GATEHOUSE_ACCESS_URL=https://g.example:8/p", "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d",
+			"GATEHOUSE_ACCESS_URL=https://g.example:8/p/", "GATEHOUSE_PG_CONNECTION_URL=postgres://u:p@h/d",
 			"GATEHOUSE_PG_PREPARE=Off", "GATEHOUSE_PG_CONNECTIONS=9", "GATEHOUSE_STATE_DIR=/s",
 			"GATEHOUSE_EXTERNAL_TOKEN_ENCRYPTION_KEYS=" KEY_A "," KEY_B,
 			"GATEHOUSE_RECEIPT_KEYS=" KEY_B "," KEY_A, "GATEHOUSE_RECEIPT_LIFETIME=1h",
@@ -98,11 +98,12 @@ static void wrong_values_are_refused(void **state)
 							    "\"localhost:65536\" is not lawful; allowed: host:port, an "
 							    "IPv4 "
 							    "address or a name and a port from 0 to 65535, or empty"},
-		{"GATEHOUSE_ACCESS_URL=https://gate.example/", "GATEHOUSE_ACCESS_URL: access_url: "
-							       "\"https://gate.example/\" is not lawful; allowed: "
-							       "http:// or https:// "
-							       "with a host, without user, query, fragment or a slash "
-							       "at the end"},
+		{"GATEHOUSE_ACCESS_URL=https://gate.example//", "GATEHOUSE_ACCESS_URL: access_url: "
+								"\"https://gate.example//\" is not lawful; allowed: "
+								"http:// or https:// with a host, without user, query "
+								"or fragment"},
+		{"GATEHOUSE_ACCESS_URL=/", "GATEHOUSE_ACCESS_URL: access_url: \"/\" is not lawful; allowed: http:// or "
+					   "https:// with a host, without user, query or fragment"},
 		{"GATEHOUSE_GATE_TIMEOUT=10", "GATEHOUSE_GATE_TIMEOUT: gate_timeout: \"10\" is not lawful; allowed: a "
 					      "duration like 10s or 1m30s, from "
 					      "100ms to 5m"},
