@@ -152,6 +152,21 @@ test("a provider that is no longer configured fails what is gated and nothing el
   assert.deepEqual((await jobs.build(workspace.latest_build.id, owner.token)).error.code, "provider_not_configured");
 });
 
+test("trouble of the service's own ends no build and holds up no other", async () => {
+  await jobs.drain();
+  const { workspace } = await ownerOf([]);
+  const { workspace: other } = await ownerOf([]);
+  const setList = (list) => world.sql("UPDATE template_versions SET external_auth = $1 WHERE id = $2", [list, workspace.template_version_id]);
+  await setList("[5]");
+  assertError(await jobs.acquire(), 500, "internal");
+  await jobs.take({ id: other.latest_build.id });
+  await jobs.complete(other.latest_build.id);
+  await setList("[]");
+  await world.sql("UPDATE builds SET lease_until = now() WHERE id = $1", [workspace.latest_build.id]);
+  await jobs.take({ id: workspace.latest_build.id });
+  await jobs.complete(workspace.latest_build.id);
+});
+
 test("acquire has its own enforcement", async () => {
   await jobs.drain();
   const { owner, links } = await ownerOf(["lenient", "one"]);
