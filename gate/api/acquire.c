@@ -211,8 +211,8 @@ static bool hand_out(struct job *job, enum job_end *ret_end, struct problem *pro
 /* --- one build --------------------------------------------------------------------------------------------------- */
 
 /* The owner is gone or suspended, a provider is not configured: the gate has no answer, and will have none later. What
- * is gated ends with what the caller of a create would be told; the rest goes on without tokens. Trouble of ours ends no
- * build: its claim runs out, and it is tried again, while others are handed out. */
+ * is gated ends with what the caller of a create would be told; the rest goes on without tokens. Trouble of ours ends
+ * no build: its claim runs out, and it is tried again, while others are handed out. */
 static bool go_without(struct job *job, enum job_end *ret_end, struct problem *problem)
 {
 	if (problem->kind == PROBLEM_DATABASE_UNAVAILABLE)
