@@ -164,11 +164,12 @@ bool hook_admission_review(const struct request *request, struct reply *reply, s
 
 	if (!review_read(request->json, request->arena, &review, problem))
 		return false;
-	if (!read_budget(request, &budget_ms, problem))
-		tell_problem(problem, told, request->arena);
-	else if (!review_is_start(&review))
+
+	bool good = read_budget(request, &budget_ms, problem);
+
+	if (good && !review_is_start(&review))
 		told->allowed = true;
-	else if (!ask(request, &review, budget_ms, told, problem))
+	else if (!good || !ask(request, &review, budget_ms, told, problem))
 		tell_problem(problem, told, request->arena);
 	reply->decision_id = told->decision_id;
 	reply->outcome = told->allowed ? "allowed" : "denied";
