@@ -111,6 +111,15 @@ static const char *find_known(const struct git_request *request)
 	return NULL;
 }
 
+/* A name or an address, with a port or without. git hands on a host decoded, and one with a slash in it would be read
+ * as another host and a path. */
+static bool is_host(const char *host)
+{
+	static const char lawful[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]";
+
+	return *host != '\0' && host[strspn(host, lawful)] == '\0';
+}
+
 /* The provider whose REGEX the service's operator has set for such URLs; NULL where there is none. */
 static bool ask_provider(
 	struct cli *cli, const struct git_request *request, const char **ret_provider, struct problem *problem)
@@ -167,7 +176,7 @@ int cli_git_credential(struct cli *cli)
 	const char *provider = given;
 
 	read_git_request(&request);
-	if (strcmp(cli->arguments[0], "get") != 0 || strcmp(request.protocol, "https") != 0)
+	if (strcmp(cli->arguments[0], "get") != 0 || strcmp(request.protocol, "https") != 0 || !is_host(request.host))
 		return EXIT_DONE;
 	if (given == NULL)
 		given = find_known(&request);
