@@ -14,8 +14,9 @@ import { World } from "../support/world.mjs";
 const COMMANDS = ["login", "logout", "whoami", "status", "check", "create", "connect", "disconnect", "access-token", "git-credential", "decisions", "completion"];
 
 const world = await World.open({
-  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configureGithub("github"),
-    demo.configure("git", { regex: "^https://(git\\.corp\\.example(/|$)|github\\.com/corp/)" })],
+  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configure("gitlab"),
+    demo.configure("git", { regex: "^https://(git\\.corp\\.example(/|$)|github\\.com/corp/)" }),
+    demo.configureGithub("github", { regex: "^https://github\\.com(/|$)" })],
 });
 const { demo, service } = world;
 await demo.fault("down", "validate", { status: 500 });
@@ -267,6 +268,13 @@ describe("commands", { concurrency: 4 }, () => {
       ...["/", "?", "#", "@", "\\\\", "%%2f"].map((mark) => [`git.corp.example${mark}.evil.example`]), ["git.corp.example/.evil.example", "x"]])
       assert.equal(ended(await ask(...given), 0).stdout, "", `${given}`);
     assert.equal(ended(await ask("github.com", "alice/repo.git"), 3).stdout, "", "a host that is known asks its own provider");
+  });
+
+  test("git-credential gives a vendor's host no token of somebody's own server with the vendor's name", async () => {
+    const { user, person } = await newPerson();
+    await world.link(user, "gitlab");
+    const { stdout, stderr } = ended(await person.shell(`printf 'protocol=https\\nhost=gitlab.com\\n\\n' | exec "$0" git-credential get`, []), 0);
+    assert.deepEqual([stdout, stderr], ["", ""]);
   });
 
   test("git-credential bothers nobody who is not logged in with what is not for it", async () => {
