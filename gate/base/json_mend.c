@@ -63,7 +63,7 @@ static void mend_string(struct mend *mend)
 		keep(mend, 1);
 }
 
-/* As text, which is what json_scan.c asks for beyond 2^53. */
+/* As text, which is what json_scan.c asks for beyond 2^53. What is no number must not become lawful by it. */
 static void mend_number(struct mend *mend)
 {
 	size_t size = 0;
@@ -71,10 +71,10 @@ static void mend_number(struct mend *mend)
 	while (mend->at + size < mend->size && strchr("+-.eE0123456789", mend->bytes[mend->at + size]) != NULL &&
 		mend->bytes[mend->at + size] != '\0')
 		size++;
-	bool fits = json_number_fits(mend->bytes + mend->at, size);
-	text_add(mend->mended, fits ? "" : "\"");
+	bool is_big = json_is_number(mend->bytes + mend->at, size) && !json_number_fits(mend->bytes + mend->at, size);
+	text_add(mend->mended, is_big ? "\"" : "");
 	keep(mend, size);
-	text_add(mend->mended, fits ? "" : "\"");
+	text_add(mend->mended, is_big ? "\"" : "");
 }
 
 void json_mend(const char *bytes, size_t size, struct text *mended)

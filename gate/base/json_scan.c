@@ -166,6 +166,14 @@ static bool scan_number_grammar(const struct scan *scan, size_t *ret_size)
 	return true;
 }
 
+bool json_is_number(const char *bytes, size_t size)
+{
+	const struct scan scan = {.bytes = bytes, .size = size};
+	size_t length;
+
+	return scan_number_grammar(&scan, &length) && length == size;
+}
+
 bool json_number_fits(const char *bytes, size_t size)
 {
 	char copy[NUMBER_BYTES_MAX + 1];

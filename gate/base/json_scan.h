@@ -19,6 +19,9 @@ bool json_scan(const char *bytes, size_t size, struct json_flaw *ret_flaw);
 /* The UTF-16 unit of a \uXXXX that begins at an offset; -1 where none does. */
 int32_t json_escaped_unit(const char *bytes, size_t size, size_t at);
 
+/* Whether these bytes are one number, of any size. */
+bool json_is_number(const char *bytes, size_t size);
+
 /* Whether cJSON keeps the number these bytes write as it is written. */
 bool json_number_fits(const char *bytes, size_t size);
 

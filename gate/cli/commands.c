@@ -30,7 +30,7 @@ static const struct cli_option connect_options[] = {
 	{"--timeout", "TIME", "how long to wait; 5m when not given"},
 };
 static const struct cli_option git_options[] = {
-	{"--provider", "PROVIDER", "whose token git gets; else the one whose REGEX or kind the host is"},
+	{"--provider", "PROVIDER", "whose token git gets; else the one whose REGEX or preset the URL is of"},
 };
 static const struct cli_option decisions_options[] = {
 	{"--owner", "USER", "of this owner"},

@@ -47,18 +47,10 @@ int cli_access_token(struct cli *cli)
 
 /* --- git --------------------------------------------------------------------------------------------------------- */
 
-/* Hosts that everybody means the same by, and the provider's id where its operator chose no other and set no REGEX. */
-static const struct {
-	const char *host;
-	const char *provider;
-} known_hosts[] = {
-	{"github.com", "github"},
-	{"gist.github.com", "github"},
-	{"gitlab.com", "gitlab"},
-	{"gitea.com", "gitea"},
-	{"bitbucket.org", "bitbucket-cloud"},
-	{"dev.azure.com", "azure-devops"},
-};
+/* Hosts that most providers here are of: who is asked for one of them is told of trouble. Whose they are, the service
+ * says: a provider may have a vendor's name and be somebody's own server. */
+static const char *const known_hosts[] = {
+	"github.com", "gist.github.com", "gitlab.com", "gitea.com", "bitbucket.org", "dev.azure.com"};
 
 /* gitcredentials(7): `key=value` lines up to an empty one; git's own are at most some hundred bytes. */
 #define GIT_LINE_BYTES_MAX 8192
@@ -102,16 +94,25 @@ static void read_git_request(struct git_request *ret_request)
 	}
 }
 
-static const char *find_known(const struct git_request *request)
+static bool is_known(const struct git_request *request)
 {
 	for (size_t i = 0; i < COUNT_OF(known_hosts); i++) {
-		if (strcmp(request->host, known_hosts[i].host) == 0)
-			return known_hosts[i].provider;
+		if (strcmp(request->host, known_hosts[i]) == 0)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-/* The provider whose REGEX the service's operator has set for such URLs; NULL where there is none. */
+/* A name or an address, with a port or without. git hands on a host decoded, and one with a slash in it would be read
+ * as another host and a path. */
+static bool is_host(const char *host)
+{
+	static const char lawful[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]";
+
+	return *host != '\0' && host[strspn(host, lawful)] == '\0';
+}
+
+/* The provider whose tokens are for such a URL; NULL where there is none. */
 static bool ask_provider(
 	struct cli *cli, const struct git_request *request, const char **ret_provider, struct problem *problem)
 {
@@ -163,18 +164,14 @@ int cli_git_credential(struct cli *cli)
 {
 	struct problem problem = {.kind = PROBLEM_NONE};
 	struct git_request request;
-	const char *given = cli_value(cli, "--provider");
-	const char *provider = given;
+	const char *provider = cli_value(cli, "--provider");
 
 	read_git_request(&request);
-	if (strcmp(cli->arguments[0], "get") != 0 || strcmp(request.protocol, "https") != 0)
+	if (strcmp(cli->arguments[0], "get") != 0 || strcmp(request.protocol, "https") != 0 || !is_host(request.host))
 		return EXIT_DONE;
-	if (given == NULL)
-		given = find_known(&request);
 	/* Of a host that may be anybody's, no trouble is told either. */
+	bool is_ours = provider != NULL || is_known(&request);
 	if (!cli_resolve(cli, &problem) || (provider == NULL && !ask_provider(cli, &request, &provider, &problem)))
-		return given != NULL ? cli_fail(cli, &problem) : EXIT_DONE;
-	if (provider == NULL)
-		provider = given;
+		return is_ours ? cli_fail(cli, &problem) : EXIT_DONE;
 	return provider != NULL ? give(cli, provider) : EXIT_DONE;
 }

@@ -202,11 +202,12 @@ static bool ask_preflight(
 }
 
 /* Until the preflight shows nothing that stands in the way. A preflight that fails because the service cannot right now
- * is asked again. */
+ * is asked again. problem comes with the gate's no, which stands where no time is left to ask. */
 static bool await_mended(struct cli *cli, const struct wish *wish, struct problem *problem)
 {
-	struct obstacle obstacle = {.name = "the gate"};
+	struct obstacle obstacle = {.name = "the gate", .is_missing = problem->kind == PROBLEM_EXTERNAL_AUTH_REQUIRED};
 
+	*problem = (struct problem){.kind = PROBLEM_NONE};
 	while (!deadline_passed(wish->deadline)) {
 		int64_t left_ms = deadline_left_ms(wish->deadline);
 
@@ -249,7 +250,6 @@ static int create(struct cli *cli, const struct wish *wish)
 			output_states(cli, json_member(answer.json, "external_auth"), wish->is_own, stderr);
 		}
 		told = true;
-		problem = (struct problem){.kind = PROBLEM_NONE};
 		if (!await_mended(cli, wish, &problem)) {
 			if (cli->json && is_gates_no(&problem))
 				api_print(&answer);

@@ -274,6 +274,10 @@ static void builder_set_regex(struct builder *builder)
 	int failure;
 
 	builder->provider->regex = text == NULL ? "" : text;
+	builder->provider->preset_regex = "";
+	/* With an AUTH_URL the provider is somebody's own, and its tokens are none for the vendor's host. */
+	if (text == NULL && builder_text(builder, PROVIDER_FIELD_AUTH_URL) == NULL && builder->preset->regex != NULL)
+		builder->provider->preset_regex = builder->preset->regex;
 	if (text == NULL)
 		return;
 	failure = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB);
@@ -329,12 +333,12 @@ static struct provider *provider_build(struct builder *builder)
 }
 
 /* It is asked for once a while, so nothing compiled is kept. */
-static bool matches_url(const struct provider *provider, const char *url)
+static bool matches_url(const char *regex, const char *url)
 {
 	regex_t compiled;
 	bool matches;
 
-	if (*provider->regex == '\0' || regcomp(&compiled, provider->regex, REG_EXTENDED | REG_NOSUB) != 0)
+	if (*regex == '\0' || regcomp(&compiled, regex, REG_EXTENDED | REG_NOSUB) != 0)
 		return false;
 	matches = regexec(&compiled, url, 0, NULL, 0) == 0;
 	regfree(&compiled);
@@ -344,7 +348,10 @@ static bool matches_url(const struct provider *provider, const char *url)
 struct provider *providers_find_for_url(const struct providers *providers, const char *url)
 {
 	for (size_t i = 0; i < providers->count; i++)
-		if (matches_url(providers->list[i], url))
+		if (matches_url(providers->list[i]->regex, url))
+			return providers->list[i];
+	for (size_t i = 0; i < providers->count; i++)
+		if (matches_url(providers->list[i]->preset_regex, url))
 			return providers->list[i];
 	return NULL;
 }

@@ -54,6 +54,7 @@ struct provider {
 	const char *app_installations_url;
 	const char *api_base_url;
 	const char *regex;            /* POSIX extended, over URLs of git: whose they are; "": none */
+	const char *preset_regex;     /* the same of a preset's own hosts, where neither REGEX nor AUTH_URL is given */
 	const char *scopes;           /* blank-separated */
 	const char *extra_token_keys; /* blank-separated */
 	bool device_flow;
@@ -80,7 +81,8 @@ struct providers {
 MUST_CHECK bool providers_build(
 	const struct config *config, struct providers *ret_providers, struct config_complaints *complaints);
 
-/* The first provider whose REGEX matches a URL, such as git's of a repository; NULL: none does. */
+/* The first provider whose REGEX matches a URL, such as git's of a repository, else the first whose preset is of its
+ * host; NULL: there is none. */
 struct provider *providers_find_for_url(const struct providers *providers, const char *url);
 
 /* NULL: not configured. */

@@ -17,6 +17,7 @@ struct preset {
 	const char *revoke_url;
 	const char *device_code_url;
 	const char *app_installations_url;
+	const char *regex; /* over URLs of git on origin's hosts; NULL: the type has none */
 	const char *scopes;
 	bool pkce;
 };

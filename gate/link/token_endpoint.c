@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a token endpoint with the credentials the provider takes: one try where that is known, more where it is not or
- * the secret is being rotated. Only a refusal of the client leads to another try: it spends neither code nor refresh
- * token (RFC 6749 section 5.2), and everything else might. */
+/* Asking a token endpoint with the credentials the provider takes: those that it took last first, then the others. Only
+ * a refusal of the client leads to another try: it spends neither code nor refresh token (RFC 6749 section 5.2), and
+ * everything else might. */
 #include "token_endpoint.h"
 
 /* 401 is the status of a refused client (RFC 6749 section 5.2); some send it without the word. */

@@ -1,9 +1,10 @@
 -- $1 user id, $2 hash of the key, $3 hash of method, path and body, $4 holder, $5 hold in ms, $6 how long an answer is kept, in
 -- ms
--- Takes the key for one run, or says what stands in its way. A key whose holder let its time run out, or was refused, is there
--- for the same request again; one that was kept long enough is as good as new. Else the row is written as it is, so that what is told was read behind a lock and no winner
--- is missed who came in between. Running it twice with one holder takes the key once. Nobody waits for the disk: whatever
--- depends on the key looks for it again (CTE `once` of workspace_insert), and finds none where a crash took this row.
+-- Takes the key for one run, or says what stands in its way. A key whose holder let its time run out, or was refused, is
+-- there for the same request again; one that was kept long enough is as good as new. Else the row is written as it is, so
+-- that what is told was read behind a lock and no winner is missed who came in between. Running it twice with one holder
+-- takes the key once. Nobody waits for the disk: whatever depends on the key looks for it again (CTE `once` of
+-- workspace_insert), and finds none where a crash took this row.
 WITH relaxed AS MATERIALIZED (
   SELECT set_config('synchronous_commit', 'off', true)
 )

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/process.mjs";
 import { newSecret } from "../support/service.mjs";
 import { assertError, assertLeavesNothing, UNKNOWN_ID, World } from "../support/world.mjs";
 
@@ -98,9 +99,12 @@ test("an expired token is unknown", async () => {
 });
 
 test("a token of a second is good for that second, also where the caller was known a moment ago", async () => {
-  const made = await world.expect(201, "POST", tokensOf(alice), { lifetime: 1 });
-  const headers = { Authorization: `Bearer ${made.key}` };
-  assert.equal((await whoAmI(headers)).status, 200);
+  // A machine that is busy may take the whole second for the first question; not each time.
+  const [made, headers] = await eventually("the token is used within its second", async () => {
+    const token = await world.expect(201, "POST", tokensOf(alice), { lifetime: 1 });
+    const bearer = { Authorization: `Bearer ${token.key}` };
+    return (await whoAmI(bearer)).status === 200 && [token, bearer];
+  });
   await sleep(Date.parse(made.expires_at) - Date.now() + 100);
   assertError(await whoAmI(headers), 401, "unauthenticated");
 });

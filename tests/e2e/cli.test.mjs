@@ -14,8 +14,9 @@ import { World } from "../support/world.mjs";
 const COMMANDS = ["login", "logout", "whoami", "status", "check", "create", "connect", "disconnect", "access-token", "git-credential", "decisions", "completion"];
 
 const world = await World.open({
-  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configureGithub("github"),
-    demo.configure("git", { regex: "^https://(git\\.corp\\.example(/|$)|github\\.com/corp/)" })],
+  providers: (demo) => [demo.configure("one"), demo.configure("two"), demo.configure("down"), demo.configure("gitlab"),
+    demo.configure("git", { regex: "^https://(git\\.corp\\.example(/|$)|github\\.com/corp/)" }),
+    demo.configureGithub("github", { regex: "^https://github\\.com(/|$)" })],
 });
 const { demo, service } = world;
 await demo.fault("down", "validate", { status: 500 });
@@ -181,6 +182,15 @@ describe("commands", { concurrency: 4 }, () => {
     ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1s"), 5);
   });
 
+  test("create --wait that has no time left to wait ends as the gate said", async () => {
+    const { user, run } = await newPerson();
+    await world.link(user, "down");
+    for (const [provider, code] of [["one", 3], ["down", 5]]) {
+      const template = await world.createTemplate([provider]);
+      ended(await run("create", "box", "--template", template.name, "--wait", "--timeout", "1ms"), code);
+    }
+  });
+
   test("connect prints a link that works, and waits until it has", async () => {
     const { user, person, run } = await newPerson();
     const connecting = person.start(["connect", "one"]);
@@ -254,9 +264,17 @@ describe("commands", { concurrency: 4 }, () => {
     const ask = (host, path = "") => person.shell(`printf 'protocol=https\nhost=${host}\n${path && `path=${path}\n`}\n' | exec "$0" git-credential get`, []);
     for (const given of [["git.corp.example"], ["git.corp.example", "team/repo.git"], ["github.com", "corp/repo.git"]])
       assert.equal(ended(await ask(...given), 0).stdout, `username=oauth2\npassword=${access_token}\n`, `${given}`);
-    for (const given of [["git.corp.example.evil.example"], ["gitxcorp.example"], ["corp.example", "git.corp.example"]])
+    for (const given of [["git.corp.example.evil.example"], ["gitxcorp.example"], ["corp.example", "git.corp.example"],
+      ...["/", "?", "#", "@", "\\\\", "%%2f"].map((mark) => [`git.corp.example${mark}.evil.example`]), ["git.corp.example/.evil.example", "x"]])
       assert.equal(ended(await ask(...given), 0).stdout, "", `${given}`);
     assert.equal(ended(await ask("github.com", "alice/repo.git"), 3).stdout, "", "a host that is known asks its own provider");
+  });
+
+  test("git-credential gives a vendor's host no token of somebody's own server with the vendor's name", async () => {
+    const { user, person } = await newPerson();
+    await world.link(user, "gitlab");
+    const { stdout, stderr } = ended(await person.shell(`printf 'protocol=https\\nhost=gitlab.com\\n\\n' | exec "$0" git-credential get`, []), 0);
+    assert.deepEqual([stdout, stderr], ["", ""]);
   });
 
   test("git-credential bothers nobody who is not logged in with what is not for it", async () => {

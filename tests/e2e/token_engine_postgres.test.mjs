@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineWorld, POINTS } from "../support/engine.mjs";
 
-const world = await EngineWorld.open({ ids: ["crash", "gone", "refused", "after", "long"], settings: { REFRESH_COOLDOWN: "60s" } });
+const world = await EngineWorld.open({ ids: ["crash", "gone", "refused", "after", "long", "just"], settings: { REFRESH_COOLDOWN: "60s" } });
 const { demo, cluster } = world;
 await world.replica();
 const OUTAGE = [null, "database_unavailable"];
@@ -32,14 +32,17 @@ test("kill -9 of PostgreSQL while the provider holds the answer", async (t) => {
   await world.assertNeverTwice("crash");
 });
 
-test("PostgreSQL that was away for longer than the lease takes no token from who holds it", async () => {
+for (const [id, when, end] of [
+  ["long", "before PostgreSQL is there again", "pg_postmaster_start_time() - interval '1 second'"],
+  ["just", "just after PostgreSQL is there again", "clock_timestamp() + interval '200 milliseconds'"],
+]) test(`a lease that runs out ${when} takes no token from who holds it`, async () => {
   const [holder, other] = world.services;
-  const { link, asking, waiting, before } = await world.bothAsk("long", { moment: "after" });
+  const { link, asking, waiting, before } = await world.bothAsk(id, { moment: "after" });
   await cluster.crash();
-  await world.settled("long");
+  await world.settled(id);
   await world.freeze(holder); // the others come first
   await cluster.resume();
-  await world.sql("UPDATE links SET lease_until = pg_postmaster_start_time() - interval '1 second' WHERE owner_id = $1", [link.user.id]);
+  await world.sql(`UPDATE links SET lease_until = ${end} WHERE owner_id = $1`, [link.user.id]);
   await other.isReady();
   const early = world.reason(link, other);
   await sleep(500);
@@ -48,8 +51,8 @@ test("PostgreSQL that was away for longer than the lease takes no token from who
   assert.equal(await asking, "valid");
   await waiting;
   await world.agree(link, "valid");
-  assert.equal(await world.answered("long") - before, 1);
-  await world.assertNeverTwice("long");
+  assert.equal(await world.answered(id) - before, 1);
+  await world.assertNeverTwice(id);
 });
 
 test("PostgreSQL that went before the lease is found out before the token is spent", async () => {

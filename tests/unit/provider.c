@@ -195,6 +195,46 @@ static void defaults_are_the_contracts(void **state)
 	config_free(config);
 }
 
+/* A preset's hosts are those of the provider that is there, and a REGEX comes before them. */
+static void a_url_is_of_the_provider_whose_host_it_names(void **state)
+{
+	const struct given_provider given[] = {
+		{{TYPE("github"), CLIENT}},
+		{{TYPE("gitlab"), CLIENT, AUTH("https://gitlab.corp/oauth/authorize")}},
+		{{TYPE("gitea"), CLIENT, {PROVIDER_FIELD_REGEX, ""}}},
+		{{TYPE("bitbucket"), CLIENT}},
+		{{TYPE("azure-devops"), CLIENT}},
+		{{ID("corp"), TYPE("github"), CLIENT,
+			{PROVIDER_FIELD_REGEX, "^https://(github\\.com/corp/|corp\\.example(/|$))"}}},
+	};
+	static const struct {
+		const char *url, *id;
+	} rows[] = {
+		{"https://github.com", "github"},
+		{"https://gist.github.com/x", "github"},
+		{"https://github.com/corp/x", "corp"},
+		{"https://corp.example", "corp"},
+		{"https://bitbucket.org/x", "bitbucket"},
+		{"https://dev.azure.com/x", "azure-devops"},
+		{"https://gitlab.com", NULL},
+		{"https://gitea.com", NULL},
+		{"https://github.com.example", NULL},
+		{"https://githubxcom", NULL},
+	};
+	struct config *config = config_of(given, COUNT_OF(given));
+	struct providers providers;
+
+	(void)state;
+	assert_true(providers_build(config, &providers, &complaints));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct provider *found = providers_find_for_url(&providers, rows[i].url);
+
+		if ((found == NULL) != (rows[i].id == NULL) || (found != NULL && strcmp(found->id, rows[i].id) != 0))
+			fail_msg("%s is of %s", rows[i].url, found != NULL ? found->id : "nobody");
+	}
+	config_free(config);
+}
+
 static const struct {
 	struct given_provider given;
 	const char *complaint;
@@ -284,6 +324,7 @@ int main(void)
 		cmocka_unit_test(every_type_has_its_preset),
 		cmocka_unit_test(a_given_field_beats_the_preset),
 		cmocka_unit_test(defaults_are_the_contracts),
+		cmocka_unit_test(a_url_is_of_the_provider_whose_host_it_names),
 		cmocka_unit_test(what_the_contract_refuses_is_refused),
 		cmocka_unit_test(two_providers_with_one_id_are_refused),
 	};

@@ -194,6 +194,7 @@ struct provider *demo_provider(struct arena *arena, const char *name, enum provi
 	provider->app_installations_url = "";
 	provider->api_base_url = "";
 	provider->regex = "";
+	provider->preset_regex = "";
 	provider->scopes = "repo workflow";
 	provider->extra_token_keys = "";
 	provider->pkce = true;
