@@ -157,9 +157,9 @@ static int give(struct cli *cli, const char *provider)
 	return EXIT_DONE;
 }
 
-/* git asks its helpers in turn, so whatever is not for this one is passed over in silence, also where nobody is logged
- * in. A token that the host refused (erase) is found out by the service, which asks the provider before it gives it
- * away again. */
+/* git asks its helpers in turn, so whatever is not for this one is passed over in silence, and for hosts that are
+ * not known as ours trouble is, too. A token that the host refused (erase) is found out by the service, which asks the
+ * provider before it gives it away again. */
 int cli_git_credential(struct cli *cli)
 {
 	struct problem problem = {.kind = PROBLEM_NONE};

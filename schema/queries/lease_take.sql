@@ -18,7 +18,7 @@ WITH held AS MATERIALIZED (
     CASE WHEN held.unresolved >= 2 THEN held.lease_until + $7::float8 * interval '1 millisecond' END AS lost_until,
     CASE WHEN held.lease_until - $5::float8 * interval '1 millisecond' < s.started_at
         AND held.lease_until > s.started_at - interval '60 seconds'
-      THEN greatest(held.lease_until, s.started_at + interval '5 seconds') ELSE held.lease_until END AS held_until
+      THEN greatest(held.lease_until, s.started_at + interval '15 seconds') ELSE held.lease_until END AS held_until
   FROM held, (SELECT pg_postmaster_start_time() AS started_at) s
 ), judged AS MATERIALIZED (
   SELECT t.*, CASE
