@@ -30,6 +30,18 @@ const requests = () => [
   world.api("POST", "/api/v2/users/me/external-auth/demo/link-url", { token: user.token, body: {} }),
 ];
 
+test("a statement that the server has no room for is told as an outage, and the log says why", async () => {
+  await world.sql(`CREATE FUNCTION have_no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file "base/1/2": No space left on device'; END $$`);
+  await world.sql("CREATE TRIGGER no_room BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION have_no_room()");
+  try {
+    assertUnavailable(await world.api("POST", "/api/v2/users", { token: service.adminToken, body: { username: "on-a-full-disk" } }));
+  } finally {
+    await world.sql("DROP FUNCTION have_no_room CASCADE");
+  }
+  await service.program.waitForLog(/"level":"warn".*"sqlstate":"53100","why":"could not extend file .* No space left on device"/);
+});
+
 test("without its database the service says 503 and when to try again, and mends itself", async () => {
   const started = await new Browser({ accept: "application/json" }).visit(await world.linkUrl(user), service);
   assert.equal(started.status, 303);
