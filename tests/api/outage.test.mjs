@@ -9,7 +9,8 @@ import { Browser } from "../support/browser.mjs";
 import { assertError, assertLeavesNothing, World } from "../support/world.mjs";
 
 const cluster = await Cluster.start();
-const world = await World.open({ cluster, providers: (demo) => ["demo", "other", "third"].map((id) => demo.configure(id)) });
+const world = await World.open({ cluster, providers: (demo) => ["demo", "other", "third"].map((id) =>
+  demo.configure(id, { device_flow: true, device_code_url: `${demo.base}/${id}/device/code` })) });
 const { demo, service } = world;
 const user = await world.createUser();
 const template = await world.createTemplate(["demo"]);
@@ -130,4 +131,9 @@ test("a provider that is gone altogether is 503", async () => {
   assertError(await assertLeavesNothing(world, () => world.createWorkspace(owner, needs)), 503, "external_auth_unverifiable");
   const { body } = await world.preflight(owner, needs);
   assert.equal(body[0].reason, "provider_unavailable");
+});
+
+test("the log says why a provider could not be asked, whatever for", async () => {
+  assertError(await world.api("GET", "/api/v2/external-auth/third/device", { token: user.token }), 502, "provider_failed");
+  await service.program.waitForLog(/"provider not reached","provider":"third","purpose":"device","failure":"Couldn't connect to server"/);
 });
