@@ -34,13 +34,25 @@ struct serving {
 	sigset_t signals;
 };
 
-/* Before any thread starts, so that every thread inherits the mask and only sigwait sees the signals. */
+static bool is_ignored(int signal_number)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/*
+ * Before any thread starts, so that every thread inherits the mask and only sigwait sees the signals. A terminal that
+ * closes is an end like any other, or a token that a provider is about to issue would be lost; nohup(1) ignores it.
+ */
 static void block_signals(sigset_t *ret_signals)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(ret_signals);
 	(void)sigaddset(ret_signals, SIGTERM);
 	(void)sigaddset(ret_signals, SIGINT);
+	if (!is_ignored(SIGHUP))
+		(void)sigaddset(ret_signals, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
@@ -147,13 +159,20 @@ static void announce(const struct serving *serving)
 	warn_of_clear_text(serving->service.access_url);
 }
 
+static const char *signal_word(int signal_number)
+{
+	if (signal_number == SIGHUP)
+		return "SIGHUP";
+	return signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
 static void wait_for_signal(const struct serving *serving)
 {
 	int signal_number = 0;
 
 	while (sigwait(&serving->signals, &signal_number) != 0)
 		continue;
-	log_event(LOG_INFO, "stopping", log_string("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
+	log_event(LOG_INFO, "stopping", log_string("signal", signal_word(signal_number)));
 }
 
 /* Both listeners stop taking requests before either is waited for; what is in flight shares one deadline. */
@@ -231,7 +250,7 @@ static void print_help(void)
 {
 	(void)printf("Usage: gatehouse serve [OPTION]...\n"
 		     "\n"
-		     "Runs the service until SIGTERM or SIGINT. Prints one line when it is ready:\n"
+		     "Runs the service until SIGTERM, SIGINT or SIGHUP. Prints one line when it is ready:\n"
 		     "  gatehouse: listening on <access url>\n"
 		     "Without a database it runs a PostgreSQL of its own in the state directory.\n"
 		     "\n"

@@ -207,7 +207,7 @@ bool device_start(struct engine *engine, const struct provider *provider, struct
 
 		request.purpose = "device";
 		request.deadline = deadline;
-		answer = http_client_ask(engine->http, &request, arena);
+		answer = http_client_ask_provider(engine->http, &request, arena);
 		struct device_fields fields = open_fields(&answer);
 		SCOPED(json_release) struct json *root = fields.json;
 		(void)root;

@@ -101,7 +101,7 @@ static struct http_answer fetch(
 		.deadline = deadline_in_ms(PROVIDER_REQUEST_MS),
 	};
 
-	return http_client_ask(engine->http, &request, arena);
+	return http_client_ask_provider(engine->http, &request, arena);
 }
 
 /* --- what it says ------------------------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/log.h"
 #include "http_call.h"
 #include "must_check.h"
 
@@ -376,5 +377,23 @@ struct http_answer http_client_ask(struct http_client *client, const struct http
 		answer = http_call_take(call, arena);
 	http_call_free(call);
 	waiter_free(waiter);
+	return answer;
+}
+
+/* Who asks is told that there is no answer; why, as a certificate that nobody vouches for, is for the operator. */
+static void log_unanswered(const struct http_request *request, const struct http_answer *answer)
+{
+	log_event(LOG_WARN, "provider not reached", log_string("provider", request->provider_id),
+		log_string("purpose", request->purpose), log_string("failure", answer->failure),
+		log_duration("duration_ms", answer->duration_us));
+}
+
+struct http_answer http_client_ask_provider(
+	struct http_client *client, const struct http_request *request, struct arena *arena)
+{
+	struct http_answer answer = http_client_ask(client, request, arena);
+
+	if (answer.failure != NULL)
+		log_unanswered(request, &answer);
 	return answer;
 }

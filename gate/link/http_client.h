@@ -84,5 +84,8 @@ void http_call_free(struct http_call *call);
 
 /* Start, wait, take, free. A deadline that passes first is TRANSPORT_AMBIGUOUS. */
 struct http_answer http_client_ask(struct http_client *client, const struct http_request *request, struct arena *arena);
+/* The same for the service, whose log says why there is no answer. */
+struct http_answer http_client_ask_provider(
+	struct http_client *client, const struct http_request *request, struct arena *arena);
 
 #endif

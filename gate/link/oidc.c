@@ -166,7 +166,7 @@ static struct http_answer fetch(struct engine *engine, const char *url, struct s
 
 		request.headers[1] = (struct http_header){"Authorization", {bearer, strlen(bearer)}};
 	}
-	return http_client_ask(engine->http, &request, arena);
+	return http_client_ask_provider(engine->http, &request, arena);
 }
 
 /* The document as the endpoint gave it, which the caller owns. */

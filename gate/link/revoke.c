@@ -128,7 +128,7 @@ bool revoke_tokens(struct engine *engine, struct provider *provider, struct secr
 
 		request.purpose = "revoke";
 		request.deadline = deadline;
-		struct http_answer answer = http_client_ask(engine->http, &request, arena);
+		struct http_answer answer = http_client_ask_provider(engine->http, &request, arena);
 		if (is_confirmed(provider, &answer))
 			return true;
 		*ret_error = is_success(provider, &answer) ? "the provider refused" : failure_words(&answer, arena);

@@ -32,7 +32,7 @@ struct token_reply token_endpoint_ask(
 
 		request.purpose = question->purpose;
 		request.deadline = question->deadline;
-		struct http_answer answer = http_client_ask(engine->http, &request, arena);
+		struct http_answer answer = http_client_ask_provider(engine->http, &request, arena);
 		reply = token_answer_read(provider, &answer, arena);
 		if (is_client_taken(&reply))
 			credentials_remember(provider, tries[i].style);

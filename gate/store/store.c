@@ -92,6 +92,18 @@ static enum run_end end_internal(const struct call *call, const struct answer *a
 	return RUN_FAILED;
 }
 
+/*
+ * A full disk, a lock or a statement that took too long: the connection stands and /readyz is content, so this line is
+ * the only one that says why. The server's words name files, limits and sizes, never a value.
+ */
+static void log_refused_for_now(const struct call *call, const struct answer *answer)
+{
+	log_event(LOG_WARN, "the database could not carry out a statement",
+		log_string("statement", statement_of(call->query)->name),
+		log_string("sqlstate", answer_sqlstate(answer)),
+		log_string("why", PQresultErrorField(answer->result, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
 static void take_violation(const struct answer *answer, struct rows *ret_rows)
 {
 	const char *constraint = PQresultErrorField(answer->result, PG_DIAG_CONSTRAINT_NAME);
@@ -127,6 +139,8 @@ static enum run_end end_failed(struct store *store, struct connection *connectio
 		take_violation(answer, ret_rows);
 		return RUN_DONE;
 	}
+	if (fault == FAULT_BUSY)
+		log_refused_for_now(call, answer);
 	fault_unavailable(problem);
 	bool again = treatment[fault].again || (fault == FAULT_AWAY && (!call->writes || answer->not_begun));
 	return again ? RUN_AGAIN : RUN_FAILED;

@@ -9,7 +9,8 @@ import { Browser } from "../support/browser.mjs";
 import { assertError, assertLeavesNothing, World } from "../support/world.mjs";
 
 const cluster = await Cluster.start();
-const world = await World.open({ cluster, providers: (demo) => ["demo", "other", "third"].map((id) => demo.configure(id)) });
+const world = await World.open({ cluster, providers: (demo) => ["demo", "other", "third"].map((id) =>
+  demo.configure(id, { device_flow: true, device_code_url: `${demo.base}/${id}/device/code` })) });
 const { demo, service } = world;
 const user = await world.createUser();
 const template = await world.createTemplate(["demo"]);
@@ -29,6 +30,18 @@ const requests = () => [
   world.api("GET", "/api/v2/external-auth", { token: user.token }),
   world.api("POST", "/api/v2/users/me/external-auth/demo/link-url", { token: user.token, body: {} }),
 ];
+
+test("a statement that the server has no room for is told as an outage, and the log says why", async () => {
+  await world.sql(`CREATE FUNCTION have_no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file "base/1/2": No space left on device'; END $$`);
+  await world.sql("CREATE TRIGGER no_room BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION have_no_room()");
+  try {
+    assertUnavailable(await world.api("POST", "/api/v2/users", { token: service.adminToken, body: { username: "on-a-full-disk" } }));
+  } finally {
+    await world.sql("DROP FUNCTION have_no_room CASCADE");
+  }
+  await service.program.waitForLog(/"level":"warn".*"sqlstate":"53100","why":"could not extend file .* No space left on device"/);
+});
 
 test("without its database the service says 503 and when to try again, and mends itself", async () => {
   const started = await new Browser({ accept: "application/json" }).visit(await world.linkUrl(user), service);
@@ -118,4 +131,9 @@ test("a provider that is gone altogether is 503", async () => {
   assertError(await assertLeavesNothing(world, () => world.createWorkspace(owner, needs)), 503, "external_auth_unverifiable");
   const { body } = await world.preflight(owner, needs);
   assert.equal(body[0].reason, "provider_unavailable");
+});
+
+test("the log says why a provider could not be asked, whatever for", async () => {
+  assertError(await world.api("GET", "/api/v2/external-auth/third/device", { token: user.token }), 502, "provider_failed");
+  await service.program.waitForLog(/"provider not reached","provider":"third","purpose":"device","failure":"Couldn't connect to server"/);
 });

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../support/postgres.mjs";
 import { DemoProvider } from "../support/provider.mjs";
 import { freePort } from "../support/process.mjs";
@@ -547,8 +548,8 @@ describe("serve", () => {
     assert.equal(refused.body.external_auth[0].authenticate_url, "https://gatehouse.example.com/sub/external-auth/one");
   });
 
-  test("SIGTERM and SIGINT answer what is in flight, then end with 0", async () => {
-    for (const signal of ["SIGTERM", "SIGINT"]) {
+  test("SIGTERM, SIGINT and SIGHUP answer what is in flight, then end with 0", async () => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
       const demo = await DemoProvider.start();
       const world = await openWorld({ cluster: new Cluster(cluster.socketDirectory), providers: [demo.configure("demo")] });
       world.demo = demo;
@@ -567,6 +568,17 @@ describe("serve", () => {
       assert.equal((await world.service.program.exited()).code, 0, world.service.program.story());
       await world.close();
     }
+  });
+
+  test("started with nohup it stays when the terminal closes", async () => {
+    const script = join(directory, "ignores-hangups");
+    writeFileSync(script, `#!/bin/sh\ntrap '' HUP\nexec ${process.env.GATEHOUSE_BIN} "$@"\n`, { mode: 0o755 });
+    const serve = await serveOn(cluster.url(await cluster.createDatabase()), { binary: script }).start();
+    serve.program.child.kill("SIGHUP");
+    await sleep(200);
+    assert.equal((await serve.admin("GET", "/api/v2/users/me")).status, 200);
+    assert.doesNotMatch(serve.program.stderr, /"stopping"/);
+    await serve.end();
   });
 });
 

@@ -7,13 +7,14 @@ import net from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually, runProgram } from "../support/process.mjs";
+import { eventually, Program, runProgram } from "../support/process.mjs";
 import { processes, temporaryDirectory } from "../support/serve.mjs";
 
 const top = fileURLToPath(new URL("../../", import.meta.url));
 const directory = temporaryDirectory();
 const tree = join(directory, "gatehouse");
-const stateDirectory = join(directory, "state");
+// What YAML and the shell read differently unless it is quoted.
+const stateDirectory = join(directory, "a state #1");
 
 // What git knows and what it does not ignore: a newcomer's tree, with the changes that are being tested.
 for (const path of execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: top, encoding: "utf8" }).split("\0")) {
@@ -83,5 +84,19 @@ test("with its port taken it takes another", async (t) => {
   assert.equal(code, 0, `${stdout.slice(-4000)}\n${stderr.slice(-4000)}`);
   assert.match(stdout, /Gatehouse: http:\/\/127\.0\.0\.1:\d+/);
   assert.ok(!stdout.includes(`Gatehouse: http://127.0.0.1:${port},`), "not the port that is taken");
+  await nothingIsLeft();
+});
+
+test("without an option it stays up, and what it says to try next works", async () => {
+  const environment = { ...process.env, QUICKSTART_STATE_DIR: stateDirectory };
+  delete environment.GATEHOUSE_BIN;
+  const quickstart = new Program("quickstart", join(tree, "gate/quickstart"), [], { cwd: directory, env: environment, killSignal: "SIGTERM" });
+  await quickstart.waitFor(/Ctrl-C stops everything/, 170000);
+  const next = quickstart.stdout.slice(quickstart.stdout.indexOf("To try next:")).split("\n").filter((line) => line.startsWith("  "));
+  const quiet = next.join("\n").replaceAll("curl ", "curl -sS --fail-with-body ");
+  const tried = await runProgram("bash", "/bin/bash", ["-e", "-o", "pipefail", "-c", quiet]);
+  assert.equal(tried.code, 0, `${quiet}\n${tried.stdout}\n${tried.stderr}`);
+  assert.match(tried.stdout, /"links"[\s\S]*"templates"/);
+  assert.equal((await quickstart.stop("SIGTERM")).code, 143);
   await nothingIsLeft();
 });
