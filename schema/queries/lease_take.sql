@@ -3,9 +3,10 @@
 -- the state told is the one that was judged, and the clock is read behind the lock. Whoever takes the lease has noted in
 -- the same moment that an exchange is about to happen. Running it twice with one lease id takes it once. A lease that ran
 -- out is taken over at once; when that one has run out too, the one more try was made, and the next waits for a cool-down.
--- A lease from before the server's start that ran out while it was away, or just after, counts for some seconds from its
--- start on: the holder may have a token that could not be saved (it tries each second, REFRESH_SAVE_MS long), and nobody
--- else is to spend the one before again. When a lease began follows from its end: all processes give it the same time.
+-- A lease from before the server's start that ran out while it was away, or just after, counts for eight seconds from its
+-- start on, less than an evaluation has: the holder may have a token that could not be saved (it tries each second,
+-- REFRESH_SAVE_MS long), and nobody else is to spend the one before again. When a lease began follows from its end: all
+-- processes give it the same time.
 -- No row: no link.
 WITH held AS MATERIALIZED (
   SELECT l.owner_id, l.provider_id, l.generation, l.refresh_token, l.lease_id, l.lease_until, l.unresolved,
@@ -18,7 +19,7 @@ WITH held AS MATERIALIZED (
     CASE WHEN held.unresolved >= 2 THEN held.lease_until + $7::float8 * interval '1 millisecond' END AS lost_until,
     CASE WHEN held.lease_until - $5::float8 * interval '1 millisecond' < s.started_at
         AND held.lease_until > s.started_at - interval '60 seconds'
-      THEN greatest(held.lease_until, s.started_at + interval '15 seconds') ELSE held.lease_until END AS held_until
+      THEN greatest(held.lease_until, s.started_at + interval '8 seconds') ELSE held.lease_until END AS held_until
   FROM held, (SELECT pg_postmaster_start_time() AS started_at) s
 ), judged AS MATERIALIZED (
   SELECT t.*, CASE
