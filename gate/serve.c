@@ -146,8 +146,10 @@ static void warn_of_clear_text(const char *access_url)
 			log_string("access_url", access_url), log_string("setting", "GATEHOUSE_ACCESS_URL"));
 }
 
+/* What is to be known before the first request stands before the line that says ready. */
 static void announce(const struct serving *serving)
 {
+	warn_of_clear_text(serving->service.access_url);
 	(void)printf("gatehouse: listening on %s\n", serving->service.access_url);
 	(void)fflush(stdout);
 	log_event(LOG_INFO, "listening", log_string("access_url", serving->service.access_url),
@@ -156,7 +158,6 @@ static void announce(const struct serving *serving)
 		log_number("hook_port", serving->hook != NULL ? server_port(serving->hook) : 0),
 		log_number("admin_port", serving->admin != NULL ? server_port(serving->admin) : 0),
 		log_number("providers", (int64_t)serving->engine.providers.count));
-	warn_of_clear_text(serving->service.access_url);
 }
 
 static const char *signal_word(int signal_number)

@@ -189,8 +189,10 @@ test("M1 the path of the access URL stands behind the well-known one", async () 
 
 test("M1 an access URL in clear text beyond the loopback is warned of", async () => {
   const isWarned = async (service) => {
-    const { text } = await service.request("GET", "/.well-known/oauth-authorization-server");
+    const { text, headers } = await service.request("GET", "/.well-known/oauth-authorization-server");
     assert.equal(JSON.parse(text).issuer, service.accessUrl);
+    // What was logged before it has been read when its own line has.
+    await eventually("the request is logged", () => service.logLines().some(({ request_id }) => request_id === headers["x-request-id"]));
     return service.logLines().some(({ level, setting }) => level === "warn" && setting === "GATEHOUSE_ACCESS_URL");
   };
   assert.equal(await isWarned(world.service), false);
